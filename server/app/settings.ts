@@ -1,0 +1,148 @@
+import { isIP } from 'node:net'
+import * as z from 'zod'
+
+/** Seconds; the least any lifetime may be is 2 (contract §4). */
+const seconds = (most: number) => z.number().int().min(2).max(most)
+const YEAR = 31_536_000
+
+export const sessionPolicy = z.strictObject({
+  maxConcurrentSessions: z.number().int().min(1).max(1000),
+  limitPolicy: z.enum(['evict_oldest_idle', 'reject']),
+  idleTimeout: seconds(YEAR),
+  absoluteTimeout: seconds(YEAR),
+  accessTokenTtl: seconds(86_400),
+  refreshTokenTtl: seconds(YEAR),
+  accessTokenFormat: z.enum(['jwt', 'opaque']),
+  refreshRotation: z.boolean(),
+})
+
+/** What a browser sends as Origin: scheme, host and port only, lower case. Compared byte by byte, never as a pattern. */
+const origin = z
+  .string()
+  .max(300)
+  .refine((text) => URL.canParse(text) && /^https?:$/.test(new URL(text).protocol) && new URL(text).origin === text, {
+    message: 'must be an origin such as https://app.example.com, without a path',
+  })
+
+/** A host with an optional port, as a wallet signs it in `ton_proof`. */
+const domain = z
+  .string()
+  .max(253)
+  .regex(/^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*(:\d{1,5})?$/, {
+    message: 'must be a lower-case host such as app.example.com or localhost:5173',
+  })
+
+const network = z.string().refine(
+  (text) => {
+    const [address, prefix, more] = text.split('/')
+    const version = isIP(address ?? '')
+    if (version === 0 || more !== undefined) return false
+    return prefix === undefined || (/^\d{1,3}$/.test(prefix) && Number(prefix) <= (version === 4 ? 32 : 128))
+  },
+  { message: 'must be an address or a CIDR network such as 203.0.113.0/24' },
+)
+
+const httpsUrl = z
+  .string()
+  .max(2000)
+  .refine((text) => URL.canParse(text) && /^https?:$/.test(new URL(text).protocol), { message: 'must be an http or https URL' })
+
+const line = (most: number) =>
+  z
+    .string()
+    .max(most)
+    // eslint-disable-next-line no-control-regex -- a line break in a sender name would start a new mail header
+    .regex(/^[^\u0000-\u001f\u007f]*$/, { message: 'must be one line without control characters' })
+
+const perMinute = z.number().int().min(1).max(10_000_000)
+
+/** All of an app's settings but its secrets, as stored and as the management API answers them. */
+export const appSettings = z.strictObject({
+  audiences: z.array(line(255).min(1)).max(50),
+  sessionPolicy,
+  telegram: z.strictObject({
+    maxAge: z.number().int().min(1).max(YEAR),
+    singleUse: z.boolean(),
+    testEnvironment: z.boolean(),
+  }),
+  ton: z.strictObject({ domains: z.array(domain).max(50), chains: z.array(z.enum(['-239', '-3'])).max(2) }),
+  allowedOrigins: z.array(origin).max(100),
+  ipAllowList: z.array(network).max(500),
+  branding: z.strictObject({
+    appName: line(100).nullable(),
+    logoUrl: httpsUrl.nullable(),
+    supportEmail: z.email().max(254).nullable(),
+    copyright: line(200).nullable(),
+    primaryColor: z
+      .string()
+      .regex(/^#[0-9a-fA-F]{6}$/, { message: 'must be a colour such as #0064bf' })
+      .nullable(),
+  }),
+  email: z.strictObject({
+    senderName: line(100).nullable(),
+    senderAddress: z.email().max(254).nullable(),
+    locale: z.enum(['en', 'de', 'es', 'fr', 'pt-BR', 'ru', 'tr', 'zh-CN']),
+  }),
+  rewardName: line(50).min(1),
+  /** Points a minute: tries to sign in from one address, for one account, for the whole app, and all other calls from one address. */
+  rateLimits: z.strictObject({ signInPerAddress: perMinute, signInPerAccount: perMinute, signInPerApp: perMinute, callsPerAddress: perMinute }),
+})
+
+export type AppSettings = z.infer<typeof appSettings>
+export type SessionPolicy = z.infer<typeof sessionPolicy>
+
+export const defaultSettings: AppSettings = {
+  audiences: [],
+  sessionPolicy: {
+    maxConcurrentSessions: 1,
+    limitPolicy: 'evict_oldest_idle',
+    idleTimeout: 604_800,
+    absoluteTimeout: 2_592_000,
+    accessTokenTtl: 1800,
+    refreshTokenTtl: 604_800,
+    accessTokenFormat: 'jwt',
+    refreshRotation: false,
+  },
+  telegram: { maxAge: 86_400, singleUse: false, testEnvironment: false },
+  ton: { domains: [], chains: ['-239'] },
+  allowedOrigins: [],
+  ipAllowList: [],
+  branding: { appName: null, logoUrl: null, supportEmail: null, copyright: null, primaryColor: null },
+  email: { senderName: null, senderAddress: null, locale: 'en' },
+  rewardName: 'TomoOne HP',
+  rateLimits: { signInPerAddress: 1200, signInPerAccount: 600, signInPerApp: 120_000, callsPerAddress: 60_000 },
+}
+
+/** What is known of an app besides its settings and never answered again. */
+export const appSecrets = z.strictObject({ botToken: z.string().optional() })
+export type AppSecrets = z.infer<typeof appSecrets>
+
+const botToken = z.string().regex(/^\d{1,16}:[\w-]{1,128}$/, { message: 'must be a bot token as BotFather gives it, such as 123456:ABC…' })
+
+export const slug = z
+  .string()
+  .regex(/^[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?$/, { message: 'must be 1 to 64 of a-z, 0-9 and inner hyphens' })
+  .refine((text) => !text.startsWith('app_'), { message: 'must not look like an id' })
+
+const { sessionPolicy: policyShape, telegram, ton, branding, email, rateLimits, ...flat } = appSettings.shape
+
+/** A change of an app: any part of it; what is left out stays as it is. `botToken: null` removes the token. */
+export const appPatch = z
+  .strictObject({
+    name: line(100).min(1),
+    slug,
+    disabled: z.boolean(),
+    ...flat,
+    sessionPolicy: policyShape.partial(),
+    telegram: telegram.extend({ botToken: botToken.nullable() }).partial(),
+    ton: ton.partial(),
+    branding: branding.partial(),
+    email: email.partial(),
+    rateLimits: rateLimits.partial(),
+  })
+  .partial()
+export type AppPatch = z.infer<typeof appPatch>
+
+/** A new app: a name, and whatever is not to be as the defaults are. */
+export const newApp = appPatch.required({ name: true })
+export type NewApp = z.infer<typeof newApp>

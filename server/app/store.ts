@@ -1,0 +1,72 @@
+import { and, asc, count, eq, gt, isNull, or, sql } from 'drizzle-orm'
+import type { Reader, Transaction } from '#server/db/database.ts'
+import { apps, sessions } from '#server/db/schema.ts'
+import { param, statement } from '#server/db/statement.ts'
+
+export type AppRow = typeof apps.$inferSelect
+
+const versionBySlug = statement('app_version_by_slug', (db) =>
+  db.select({ id: apps.id, version: apps.version }).from(apps).where(eq(apps.slug, param(apps.slug, 'slug'))),
+)
+const versionById = statement('app_version_by_id', (db) =>
+  db.select({ id: apps.id, version: apps.version }).from(apps).where(eq(apps.id, param(apps.id, 'id'))),
+)
+const rowById = statement('app_by_id', (db) => db.select().from(apps).where(eq(apps.id, param(apps.id, 'id'))))
+
+export async function findVersion(db: Reader, key: { id: number } | { slug: string }) {
+  const [found] = 'id' in key ? await versionById(db, key) : await versionBySlug(db, key)
+  return found
+}
+
+export async function findApp(db: Reader, id: number): Promise<AppRow | undefined> {
+  const [row] = await rowById(db, { id })
+  return row
+}
+
+export async function insertApp(tx: Transaction, app: typeof apps.$inferInsert): Promise<AppRow> {
+  const [row] = await tx.insert(apps).values(app).returning()
+  return row!
+}
+
+/** Writes only when the version is still `version`; returns undefined when somebody else was first. */
+export async function updateApp(tx: Transaction, id: number, version: number, change: Partial<AppRow>): Promise<AppRow | undefined> {
+  const [row] = await tx
+    .update(apps)
+    .set({ ...change, version: version + 1 })
+    .where(and(eq(apps.id, id), eq(apps.version, version)))
+    .returning()
+  return row
+}
+
+export async function deleteApp(tx: Transaction, id: number): Promise<void> {
+  await tx.delete(apps).where(eq(apps.id, id))
+}
+
+/** Apps by name, `after` being the last of the page before; `only` limits to what an operator may see. */
+export function listApps(db: Reader, page: { after?: number; limit: number; q?: string; only?: number[] | undefined }) {
+  const like = page.q ? `%${page.q.toLowerCase().replace(/[\\%_]/g, '\\$&')}%` : undefined
+  return db
+    .select()
+    .from(apps)
+    .where(
+      and(
+        page.after === undefined ? undefined : gt(apps.id, page.after),
+        like ? or(sql`lower(${apps.name}) like ${like} escape '\\'`, sql`${apps.slug} like ${like} escape '\\'`) : undefined,
+        page.only ? sql`${apps.id} in ${page.only.length ? page.only : [-1]}` : undefined,
+      ),
+    )
+    .orderBy(asc(apps.id))
+    .limit(page.limit)
+}
+
+export async function countLiveSessions(db: Reader, appId: number, now: Date): Promise<number> {
+  const [row] = await db
+    .select({ n: count() })
+    .from(sessions)
+    .where(and(eq(sessions.appId, appId), isNull(sessions.endedAt), gt(sessions.expiresAt, now)))
+  return row!.n
+}
+
+export function listAllApps(db: Reader) {
+  return db.select().from(apps).orderBy(asc(apps.id))
+}

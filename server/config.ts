@@ -1,0 +1,133 @@
+import { readFileSync } from 'node:fs'
+import { isIP } from 'node:net'
+import * as z from 'zod'
+
+/** A setting that stops the start: one line that names the variable, the fault and an example. Exit code 2. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError'
+}
+
+const optional = z
+  .string()
+  .optional()
+  .transform((value) => value?.trim() || undefined)
+
+const httpUrl = (text: string) => URL.canParse(text) && /^https?:$/.test(new URL(text).protocol)
+
+const isNetwork = (text: string) => {
+  const [address, prefix, ...rest] = text.split('/')
+  const version = isIP(address ?? '')
+  if (!version || rest.length > 0) return false
+  return prefix === undefined || (/^\d{1,3}$/.test(prefix) && Number(prefix) <= (version === 4 ? 32 : 128))
+}
+
+const networks = optional.transform((value) => value?.split(/[\s,]+/).filter(Boolean) ?? []).refine((list) => list.every(isNetwork), {
+  message: 'is not a list of addresses or CIDR networks',
+})
+
+const variables = {
+  PORT: z.coerce.number('is not a port number').int('is not a port number').min(0, 'is not a port number').max(65_535, 'is not a port number').default(3000),
+  HOST: optional.transform((value) => value ?? '127.0.0.1'),
+  GATEHOUSE_DATA_DIR: optional.transform((value) => value ?? './data'),
+  DATABASE_URL: optional.refine((value) => value === undefined || /^(file:.|postgres(ql)?:\/\/.)/.test(value), {
+    message: 'is neither file:… nor postgres://…',
+  }),
+  GATEHOUSE_SECRET_KEY: optional.refine((value) => value === undefined || isKey(value), { message: 'is not 32 bytes in base64' }),
+  GATEHOUSE_PUBLIC_URL: optional.refine((value) => value === undefined || (httpUrl(value) && !/[?#]/.test(value)), {
+    message: 'is not an http or https URL',
+  }),
+  GATEHOUSE_TRUST_PROXY: networks,
+  GATEHOUSE_ALLOW_NETWORKS: networks,
+  SMTP_URL: optional.refine((value) => value === undefined || /^smtps?:\/\/./.test(value), { message: 'is not an smtp:// or smtps:// URL' }),
+  TON_API_URL: optional.refine((value) => value === undefined || httpUrl(value), { message: 'is not an http or https URL' }),
+  TON_API_KEY: optional,
+  TELEGRAM_API_URL: optional.refine((value) => value === undefined || httpUrl(value), { message: 'is not an http or https URL' }),
+  GATEHOUSE_RATE_LIMITS: z.enum(['on', 'off'], 'is neither on nor off').default('on'),
+  LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], 'is not a log level').default('info'),
+  GATEHOUSE_ENV: z.enum(['production', 'development'], 'is neither production nor development').default('production'),
+}
+
+const examples: Record<keyof typeof variables, string> = {
+  PORT: '3000',
+  HOST: '127.0.0.1',
+  GATEHOUSE_DATA_DIR: './data',
+  DATABASE_URL: 'postgres://gatehouse:password@db.example:5432/gatehouse',
+  GATEHOUSE_SECRET_KEY: 'the output of: openssl rand -base64 32',
+  GATEHOUSE_PUBLIC_URL: 'https://auth.example.com',
+  GATEHOUSE_TRUST_PROXY: '10.0.0.0/8',
+  GATEHOUSE_ALLOW_NETWORKS: '10.20.0.0/16',
+  SMTP_URL: 'smtps://user:password@mail.example.com:465',
+  TON_API_URL: 'https://toncenter.com/api/v2',
+  TON_API_KEY: 'the key of the TON API',
+  TELEGRAM_API_URL: 'https://api.telegram.org',
+  GATEHOUSE_RATE_LIMITS: 'on',
+  LOG_LEVEL: 'info',
+  GATEHOUSE_ENV: 'production',
+}
+
+export type Config = {
+  readonly port: number
+  readonly host: string
+  readonly dataDir: string
+  readonly databaseUrl: string
+  /** 32 bytes, or undefined when it has to be read from (or made in) the data directory. */
+  readonly secretKey: Buffer | undefined
+  /** Issuer and base of links, without a trailing slash; undefined until the port is known when none was given. */
+  readonly publicUrl: string
+  readonly trustProxy: readonly string[]
+  readonly allowNetworks: readonly string[]
+  readonly smtpUrl: string | undefined
+  readonly tonApi: { url: string; key: string | undefined } | undefined
+  readonly telegramApiUrl: string
+  readonly rateLimits: boolean
+  readonly logLevel: string
+  readonly development: boolean
+}
+
+/**
+ * Reads the settings once, at start. A name ending in _FILE names a file that holds the value (a mounted secret).
+ * @throws ConfigError in one line that names the variable, its fault and an example; never the value of a secret.
+ */
+export function loadConfig(env: NodeJS.ProcessEnv): Config {
+  const parsed = z.object(variables).safeParse(withFiles(env))
+  if (!parsed.success) {
+    const issue = parsed.error.issues[0]!
+    const name = String(issue.path[0]) as keyof typeof variables
+    throw new ConfigError(`${name} ${issue.message}; for example ${name}=${examples[name]}`)
+  }
+  const values = parsed.data
+  return Object.freeze({
+    port: values.PORT,
+    host: values.HOST,
+    dataDir: values.GATEHOUSE_DATA_DIR,
+    databaseUrl: values.DATABASE_URL ?? `file:${values.GATEHOUSE_DATA_DIR}/gatehouse.db`,
+    secretKey: values.GATEHOUSE_SECRET_KEY ? Buffer.from(values.GATEHOUSE_SECRET_KEY, 'base64') : undefined,
+    publicUrl: (values.GATEHOUSE_PUBLIC_URL ?? `http://localhost:${values.PORT}`).replace(/\/+$/, ''),
+    trustProxy: values.GATEHOUSE_TRUST_PROXY,
+    allowNetworks: values.GATEHOUSE_ALLOW_NETWORKS,
+    smtpUrl: values.SMTP_URL,
+    tonApi: values.TON_API_URL ? { url: values.TON_API_URL.replace(/\/+$/, ''), key: values.TON_API_KEY } : undefined,
+    telegramApiUrl: (values.TELEGRAM_API_URL ?? 'https://api.telegram.org').replace(/\/+$/, ''),
+    rateLimits: values.GATEHOUSE_RATE_LIMITS === 'on',
+    logLevel: values.LOG_LEVEL,
+    development: values.GATEHOUSE_ENV === 'development',
+  })
+}
+
+function withFiles(env: NodeJS.ProcessEnv): Record<string, string | undefined> {
+  const values: Record<string, string | undefined> = {}
+  for (const name of Object.keys(variables)) {
+    const file = env[`${name}_FILE`]
+    try {
+      // An empty variable counts as not set, as it does for every tool that reads an .env file.
+      values[name] = (file ? readFileSync(file, 'utf8').trim() : env[name]) || undefined
+    } catch {
+      throw new ConfigError(`${name}_FILE names a file that cannot be read; for example ${name}_FILE=/run/secrets/${name.toLowerCase()}`)
+    }
+  }
+  return values
+}
+
+function isKey(text: string): boolean {
+  return /^[A-Za-z0-9+/]{43}=$/.test(text) && Buffer.from(text, 'base64').length === 32
+}

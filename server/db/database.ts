@@ -1,0 +1,39 @@
+import type { NodePgDatabase } from 'drizzle-orm/node-postgres'
+import { DrizzleQueryError } from 'drizzle-orm'
+
+/** What a query may do anywhere: read committed rows. */
+export type Reader = Pick<NodePgDatabase, 'select' | 'selectDistinct' | '$count'>
+
+/** What a query may do inside a transaction. */
+export type Transaction = Reader &
+  Pick<NodePgDatabase, 'insert' | 'update' | 'delete'> & {
+    /** Serialises every transaction that names the same key, until it commits. */
+    lock(key: string): Promise<void>
+  }
+
+export type Database = Reader & {
+  /**
+   * Writes happen only here. Resolves after the commit is on disk; a rejected body leaves nothing behind.
+   * `work` may await the database and nothing else: on SQLite it holds the only writer. On PostgreSQL it may run again after a
+   * serialisation failure, so it must not keep effects outside the database.
+   */
+  transaction<T>(work: (tx: Transaction) => Promise<T>): Promise<T>
+  /** Integrity of the store and what it is, for `doctor` and readiness. */
+  check(): Promise<{ ok: boolean; detail: string }>
+  /** The connection pool on PostgreSQL, for what must be shared between processes outside a transaction; undefined on SQLite. */
+  shared: unknown
+  close(): Promise<void>
+}
+
+/** The one question both drivers answer differently about a refused write. */
+export function isUniqueViolation(error: unknown): boolean {
+  const code = driverCode(error)
+  return code === '23505' || code === 'SQLITE_CONSTRAINT_UNIQUE' || code === 'SQLITE_CONSTRAINT_PRIMARYKEY'
+}
+
+/** The driver's own error code, with Drizzle's wrapping taken off. */
+export function driverCode(error: unknown): string | undefined {
+  const cause = error instanceof DrizzleQueryError ? error.cause : error
+  const code = (cause as { code?: unknown } | undefined)?.code
+  return typeof code === 'string' ? code : undefined
+}

@@ -1,0 +1,84 @@
+import { drizzle, type NodePgDatabase } from 'drizzle-orm/node-postgres'
+import pg from 'pg'
+import { AppError } from '#server/error.ts'
+import { assertOutsideTransaction, asTransaction } from './alone.ts'
+import { driverCode, type Database, type Transaction } from './database.ts'
+
+const MOST_TRIES = 4
+
+/**
+ * Opens a pool of connections to PostgreSQL. Each connection keeps one transaction object for its life, so that statements prepared
+ * on it (statement.ts) are prepared once a connection.
+ */
+export function openPostgres(url: string, { poolSize = 16, onError }: { poolSize?: number; onError?: (error: Error) => void } = {}): Database {
+  const pool = new pg.Pool({
+    connectionString: url,
+    max: poolSize,
+    connectionTimeoutMillis: 5_000,
+    statement_timeout: 30_000,
+    idle_in_transaction_session_timeout: 30_000,
+    application_name: 'gatehouse',
+  })
+  // An idle connection that dies (a server restart) is reported here and would otherwise end the process.
+  pool.on('error', (error) => onError?.(error))
+  const db = drizzle(pool, { casing: 'snake_case' })
+
+  return {
+    select: db.select.bind(db),
+    selectDistinct: db.selectDistinct.bind(db),
+    $count: db.$count.bind(db),
+    async transaction(work) {
+      assertOutsideTransaction()
+      for (let attempt = 1; ; attempt++) {
+        try {
+          return await once(pool, work)
+        } catch (error) {
+          if (attempt >= MOST_TRIES || !['40001', '40P01'].includes(driverCode(error) ?? '')) throw error
+        }
+      }
+    },
+    shared: pool,
+    async check() {
+      const { rows } = await pool.query<{ version: string; standby: boolean; commit: string }>(
+        `select current_setting('server_version') as version, pg_is_in_recovery() as standby, current_setting('synchronous_commit') as commit`,
+      )
+      const { version, standby, commit } = rows[0]!
+      return { ok: !standby && commit !== 'off', detail: `PostgreSQL ${version}${standby ? ', read-only standby' : ''}, synchronous_commit=${commit}` }
+    },
+    close: () => pool.end(),
+  }
+}
+
+async function once<T>(pool: pg.Pool, work: (tx: Transaction) => Promise<T>): Promise<T> {
+  const client = await pool.connect().catch((cause: unknown) => {
+    throw new AppError('unavailable', 'The database cannot be reached right now; try again', { cause, retryAfter: 1 })
+  })
+  let broken: Error | undefined
+  try {
+    await client.query('begin')
+    const result = await asTransaction(() => work(transactionOn(client)))
+    await client.query('commit')
+    return result
+  } catch (error) {
+    await client.query('rollback').catch((failure: Error) => (broken = failure))
+    throw error
+  } finally {
+    client.release(broken)
+  }
+}
+
+const transactions = new WeakMap<pg.PoolClient, Transaction>()
+
+function transactionOn(client: pg.PoolClient): Transaction {
+  const known = transactions.get(client)
+  if (known) return known
+  const lock = { name: 'lock', text: 'select pg_advisory_xact_lock(hashtextextended($1, 0))' }
+  const db: NodePgDatabase = drizzle(client, { casing: 'snake_case' })
+  const tx = Object.assign(db, {
+    async lock(key: string) {
+      await client.query({ ...lock, values: [key] })
+    },
+  })
+  transactions.set(client, tx)
+  return tx
+}

@@ -1,0 +1,158 @@
+import { mkdirSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { setTimeout as wait } from 'node:timers/promises'
+import Sqlite from 'better-sqlite3'
+import { drizzle } from 'drizzle-orm/better-sqlite3'
+import { AppError } from '#server/error.ts'
+import { assertOutsideTransaction, asTransaction } from './alone.ts'
+import { driverCode, type Database, type Reader, type Transaction } from './database.ts'
+
+/** How long a write waits for another process's lock before it is refused. */
+const LOCK_PATIENCE_MS = 5_000
+const MOST_BODIES_A_COMMIT = 256
+const LONGEST_GROUP_MS = 8
+
+type Job = { work: (tx: Transaction) => Promise<unknown>; resolve: (value: never) => void; reject: (error: unknown) => void }
+
+/** Opens (and creates) an SQLite file: one writer connection with group commit, one read-only connection beside it. */
+export function openSqlite(file: string): Database {
+  mkdirSync(dirname(file), { recursive: true })
+  const writer = connect(file)
+  const reader = connect(file, { readonly: true })
+  const reads = drizzle(reader, { casing: 'snake_case' }) as unknown as Reader
+  const transaction = groupCommit(writer)
+
+  return {
+    select: reads.select.bind(reads),
+    selectDistinct: reads.selectDistinct.bind(reads),
+    $count: reads.$count.bind(reads),
+    transaction,
+    shared: undefined,
+    async check() {
+      const problems = reader.pragma('integrity_check', { simple: true }) as string
+      const foreign = reader.pragma('foreign_key_check') as unknown[]
+      const full = writer.pragma('synchronous', { simple: true }) === 2
+      const ok = problems === 'ok' && foreign.length === 0 && full
+      const detail = ok ? `SQLite ${version(reader)}, integrity ok, synchronous=FULL` : `integrity: ${problems}, foreign keys broken: ${foreign.length}, synchronous=FULL: ${full}`
+      return { ok, detail }
+    },
+    async close() {
+      reader.close()
+      writer.close()
+    },
+  }
+}
+
+/**
+ * Bodies that wait for the writer run one after another inside one SQLite transaction, each under its own savepoint, and share its
+ * commit: a failing body rolls back alone, and nobody is answered before the commit is on disk. This makes synchronous=FULL cost one
+ * fsync a group instead of one a login.
+ */
+function groupCommit(writer: Sqlite.Database): Database['transaction'] {
+  const tx = Object.assign(drizzle(writer, { casing: 'snake_case' }), { async lock() {} }) as unknown as Transaction
+  const [begin, commit, rollback] = ['begin immediate', 'commit', 'rollback'].map((text) => writer.prepare(text))
+  const [save, keep, undo] = ['savepoint body', 'release body', 'rollback to body'].map((text) => writer.prepare(text))
+  let waiting: Job[] = []
+  let running = false
+
+  async function runGroup(): Promise<void> {
+    await beginPatiently()
+    const done: { job: Job; value: unknown }[] = []
+    const until = performance.now() + LONGEST_GROUP_MS
+    const jobs = waiting
+    waiting = []
+    let next = 0
+    while (next < jobs.length && done.length < MOST_BODIES_A_COMMIT && performance.now() < until) {
+      const job = jobs[next++]!
+      save!.run()
+      try {
+        const value = await asTransaction(() => job.work(tx))
+        keep!.run()
+        done.push({ job, value })
+      } catch (error) {
+        job.reject(error)
+        // A full disk or an I/O error ends the whole transaction by itself: nothing of this group was kept.
+        if (!writer.inTransaction) {
+          for (const { job } of done) job.reject(unavailable(error))
+          done.length = 0
+          break
+        }
+        undo!.run()
+        keep!.run()
+      }
+    }
+    waiting = [...jobs.slice(next), ...waiting]
+    if (!writer.inTransaction) return
+    try {
+      commit!.run()
+    } catch (error) {
+      if (writer.inTransaction) rollback!.run()
+      for (const { job } of done) job.reject(unavailable(error))
+      return
+    }
+    for (const { job, value } of done) job.resolve(value as never)
+  }
+
+  async function beginPatiently(): Promise<void> {
+    const patience = performance.now() + LOCK_PATIENCE_MS
+    for (let pause = 1; ; pause = Math.min(pause * 2, 50)) {
+      try {
+        begin!.run()
+        return
+      } catch (error) {
+        if (!driverCode(error)?.startsWith('SQLITE_BUSY') || performance.now() > patience) throw unavailable(error)
+        await wait(pause)
+      }
+    }
+  }
+
+  async function run(): Promise<void> {
+    while (waiting.length > 0) {
+      try {
+        await runGroup()
+      } catch (error) {
+        const refused = waiting
+        waiting = []
+        for (const job of refused) job.reject(error)
+      }
+    }
+    running = false
+  }
+
+  return (work) => {
+    assertOutsideTransaction()
+    return new Promise((resolve, reject) => {
+      waiting.push({ work, resolve: resolve as Job['resolve'], reject })
+      if (running) return
+      running = true
+      // After this turn of the event loop, so that every login that arrived in it joins the group.
+      setImmediate(() => void run())
+    })
+  }
+}
+
+function unavailable(cause: unknown): AppError {
+  return new AppError('unavailable', 'The database cannot be written right now; try again', { cause, retryAfter: 1 })
+}
+
+function connect(file: string, options: Sqlite.Options = {}): Sqlite.Database {
+  // The driver waits for a lock synchronously, which stops every request: a few milliseconds at most, the rest is waited for above.
+  const connection = new Sqlite(file, { timeout: 10, ...options })
+  try {
+    if (!options.readonly) connection.pragma('journal_mode = wal')
+    // Said on every open: with WAL the library falls back to NORMAL when the file exists already, and a power cut loses acknowledged writes.
+    connection.pragma('synchronous = full')
+    connection.pragma('foreign_keys = on')
+    connection.pragma('wal_autocheckpoint = 10000')
+    connection.pragma('cache_size = -65536')
+    connection.pragma('temp_store = memory')
+  } catch (error) {
+    connection.close()
+    throw error
+  }
+  return connection
+}
+
+function version(connection: Sqlite.Database): string {
+  return (connection.prepare('select sqlite_version() as version').get() as { version: string }).version
+}

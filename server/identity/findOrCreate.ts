@@ -1,0 +1,78 @@
+import type { App } from '#server/app/app.ts'
+import type { Transaction } from '#server/db/database.ts'
+import type { Runtime } from '#server/runtime.ts'
+import type { Vault } from '#server/secret/vault.ts'
+import type { Profile, Proof } from './proof.ts'
+import { findIdentity, insertIdentity, insertUser, updateIdentity, updateUser, type FoundIdentity } from './store.ts'
+
+export type Person = { userId: number; identityId: number; blockedAt: Date | null; createdAt: Date; isNew: boolean }
+
+/**
+ * The user whom a proof belongs to, made when nobody has shown this proof before. What the login brought of a profile replaces what was
+ * kept of it, and is written only when it differs.
+ */
+export async function findOrCreate(runtime: Runtime, tx: Transaction, app: App, proof: Proof, now: Date): Promise<Person> {
+  const { vault } = runtime
+  const key = { appId: app.id, kind: proof.kind, subjectHash: subjectHash(vault, proof.kind, proof.subject) }
+  const known = await findIdentity(tx, key)
+  if (known) return refresh(vault, tx, known, proof)
+
+  await tx.lock(`identity ${app.id} ${proof.kind} ${key.subjectHash.toString('base64')}`)
+  const meanwhile = await findIdentity(tx, key)
+  if (meanwhile) return refresh(vault, tx, meanwhile, proof)
+
+  const userId = await insertUser(tx, { appId: app.id, ...sealProfile(vault, proof.profile), createdAt: now })
+  const identityId = await insertIdentity(tx, {
+    ...key,
+    userId,
+    subjectSealed: vault.seal(proof.subject, 'identities.subject'),
+    ...sealDetails(vault, proof),
+    publicKey: proof.publicKey ?? null,
+    createdAt: now,
+  })
+  return { userId, identityId, blockedAt: null, createdAt: now, isNew: true }
+}
+
+async function refresh(vault: Vault, tx: Transaction, known: FoundIdentity, proof: Proof): Promise<Person> {
+  const changed = !known.detailsHash?.equals(detailsHash(vault, proof))
+  if (changed) {
+    await updateIdentity(tx, known.id, { ...sealDetails(vault, proof), ...(proof.publicKey && { publicKey: proof.publicKey }) })
+    if (Object.keys(proof.profile).length > 0) await updateUser(tx, known.userId, sealProfile(vault, proof.profile))
+  }
+  return { userId: known.userId, identityId: known.id, blockedAt: known.blockedAt, createdAt: known.createdAt, isNew: false }
+}
+
+/** The key under which an identity is found again. */
+export const subjectHash = (vault: Vault, kind: Proof['kind'], subject: string): Buffer => vault.hash(subject, `identities.${kind}`)
+
+export const emailHash = (vault: Vault, email: string): Buffer => vault.hash(email.trim().toLowerCase(), 'users.email')
+
+export const usernameHash = (vault: Vault, username: string): Buffer =>
+  vault.hash(username.replace(/^@/, '').toLowerCase(), 'identities.username')
+
+/** A profile as stored: encrypted, with a keyed hash of the e-mail to search by. */
+export function sealProfile(vault: Vault, profile: Profile): { profileSealed: Buffer | null; emailHash: Buffer | null } {
+  return {
+    profileSealed: Object.keys(profile).length > 0 ? vault.seal(JSON.stringify(profile), 'users.profile') : null,
+    emailHash: profile.email ? emailHash(vault, profile.email) : null,
+  }
+}
+
+export function openProfile(vault: Vault, sealed: Buffer | null): Profile {
+  return sealed ? (JSON.parse(vault.open(sealed, 'users.profile')) as Profile) : {}
+}
+
+function detailsText(proof: Proof): string {
+  return JSON.stringify([proof.profile, proof.details ?? {}, proof.publicKey?.toString('hex')])
+}
+
+const detailsHash = (vault: Vault, proof: Proof): Buffer => vault.hash(detailsText(proof), 'identities.details')
+
+function sealDetails(vault: Vault, proof: Proof) {
+  const { username } = proof.profile
+  return {
+    usernameHash: username ? usernameHash(vault, username) : null,
+    detailsHash: detailsHash(vault, proof),
+    detailsSealed: vault.seal(JSON.stringify({ ...proof.details, ...(username && { username }) }), 'identities.details'),
+  }
+}

@@ -1,0 +1,20 @@
+/** What a person may show of themselves in their profile; kept encrypted, and only as much as the login brought. */
+export type Profile = {
+  name?: string
+  username?: string
+  email?: string
+  language?: string
+  photoUrl?: string
+}
+
+/** A checked proof of who somebody is: the outcome of every way to sign in. */
+export type Proof = {
+  kind: 'telegram' | 'ton' | 'sso'
+  /** Telegram id, raw TON address, or the `sub` of the app's token-info URL. */
+  subject: string
+  profile: Profile
+  /** What only this kind of identity has, such as the wallet's version. */
+  details?: Record<string, string | boolean>
+  /** The wallet's Ed25519 key, 32 bytes. */
+  publicKey?: Buffer
+}

@@ -1,0 +1,103 @@
+import { and, asc, eq, sql } from 'drizzle-orm'
+import type { Reader, Transaction } from '#server/db/database.ts'
+import { identities, users } from '#server/db/schema.ts'
+import { param, statement } from '#server/db/statement.ts'
+
+export type UserRow = typeof users.$inferSelect
+export type IdentityRow = typeof identities.$inferSelect
+
+const lookup = statement('identity_lookup', (db) =>
+  db
+    .select({
+      id: identities.id,
+      userId: identities.userId,
+      detailsHash: identities.detailsHash,
+      publicKey: identities.publicKey,
+      blockedAt: users.blockedAt,
+      createdAt: users.createdAt,
+    })
+    .from(identities)
+    .innerJoin(users, eq(users.id, identities.userId))
+    .where(
+      and(
+        eq(identities.appId, param(identities.appId, 'appId')),
+        eq(identities.kind, param(identities.kind, 'kind')),
+        eq(identities.subjectHash, param(identities.subjectHash, 'subjectHash')),
+      ),
+    ),
+)
+
+export type FoundIdentity = Awaited<ReturnType<typeof lookup>>[number]
+
+export async function findIdentity(
+  db: Reader,
+  key: { appId: number; kind: IdentityRow['kind']; subjectHash: Buffer },
+): Promise<FoundIdentity | undefined> {
+  const [row] = await lookup(db, key)
+  return row
+}
+
+const userInsertion = statement('user_insert', (db) =>
+  db
+    .insert(users)
+    .values({
+      appId: sql.placeholder('appId'),
+      profileSealed: sql.placeholder('profileSealed'),
+      emailHash: sql.placeholder('emailHash'),
+      createdAt: sql.placeholder('createdAt'),
+    })
+    .returning({ id: users.id }),
+)
+
+export async function insertUser(
+  tx: Transaction,
+  user: { appId: number; profileSealed: Buffer | null; emailHash: Buffer | null; createdAt: Date },
+): Promise<number> {
+  const [row] = await userInsertion(tx, user)
+  return row!.id
+}
+
+const identityInsertion = statement('identity_insert', (db) =>
+  db
+    .insert(identities)
+    .values({
+      appId: sql.placeholder('appId'),
+      userId: sql.placeholder('userId'),
+      kind: sql.placeholder('kind'),
+      subjectHash: sql.placeholder('subjectHash'),
+      subjectSealed: sql.placeholder('subjectSealed'),
+      usernameHash: sql.placeholder('usernameHash'),
+      detailsHash: sql.placeholder('detailsHash'),
+      detailsSealed: sql.placeholder('detailsSealed'),
+      publicKey: sql.placeholder('publicKey'),
+      createdAt: sql.placeholder('createdAt'),
+    })
+    .returning({ id: identities.id }),
+)
+
+export async function insertIdentity(tx: Transaction, identity: Omit<IdentityRow, 'id'>): Promise<number> {
+  const [row] = await identityInsertion(tx, identity)
+  return row!.id
+}
+
+export async function updateIdentity(tx: Transaction, id: number, change: Partial<IdentityRow>): Promise<void> {
+  await tx.update(identities).set(change).where(eq(identities.id, id))
+}
+
+export async function updateUser(tx: Transaction, id: number, change: Partial<UserRow>): Promise<UserRow | undefined> {
+  const [row] = await tx.update(users).set(change).where(eq(users.id, id)).returning()
+  return row
+}
+
+export async function findUser(db: Reader, id: number): Promise<UserRow | undefined> {
+  const [row] = await db.select().from(users).where(eq(users.id, id))
+  return row
+}
+
+export function listIdentities(db: Reader, userId: number): PromiseLike<IdentityRow[]> {
+  return db.select().from(identities).where(eq(identities.userId, userId)).orderBy(asc(identities.id))
+}
+
+export async function deleteUser(tx: Transaction, id: number): Promise<void> {
+  await tx.delete(users).where(eq(users.id, id))
+}

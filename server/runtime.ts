@@ -1,0 +1,26 @@
+import type { Logger } from 'pino'
+import type { AppCache } from './app/app.ts'
+import type { Config } from './config.ts'
+import type { Database } from './db/database.ts'
+import type { Limits } from './http/limits.ts'
+import type { Vault } from './secret/vault.ts'
+import type { Activity } from './session/activity.ts'
+import type { SigningKeys } from './token/keys.ts'
+import type { VerifiedTokens } from './token/verified.ts'
+
+/** Everything that touches the world, and what is remembered between calls. A test passes another clock, another database. */
+export type Runtime = {
+  config: Config
+  db: Database
+  /** The only clock. */
+  now: () => Date
+  /** The only way out; guarded in production (http/outbound.ts). */
+  fetch: typeof fetch
+  log: Logger
+  vault: Vault
+  apps: AppCache
+  keys: SigningKeys
+  verified: VerifiedTokens
+  activity: Activity
+  limits: Limits
+}

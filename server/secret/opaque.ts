@@ -1,0 +1,39 @@
+import { hash, randomBytes, timingSafeEqual } from 'node:crypto'
+import type { Ids } from './ids.ts'
+
+/** What an opaque token begins with: refresh, access, an app's API key, an operator's API token, an operator's cookie. */
+export type OpaqueKind = 'rt' | 'at' | 'sk' | 'op' | 'oc'
+
+/** One spelling only: 48 bytes are 64 characters of base64url with no bit left over. */
+const SHAPE = /^gh_(rt|at|sk|op|oc)_([A-Za-z0-9_-]{64})$/
+
+/** A new token: 16 sealed bytes that say which row it is (so the lookup is by key) and 256 random bits that prove it. */
+export function newOpaque(ids: Ids, kind: OpaqueKind, row: number, counter = 0): { token: string; hash: Buffer } {
+  return withSecret(ids, kind, row, randomBytes(32), counter)
+}
+
+/** The token for a secret that was made before its row's number was known. */
+export function withSecret(ids: Ids, kind: OpaqueKind, row: number, secret: Buffer, counter = 0): { token: string; hash: Buffer } {
+  const bytes = Buffer.concat([ids.block(kind, row, counter), secret])
+  return { token: `gh_${kind}_${bytes.toString('base64url')}`, hash: hashSecret(secret) }
+}
+
+/** What a presented token claims to be, or undefined when it was not made here. Its secret must still be compared (`matches`). */
+export function readOpaque(ids: Ids, token: string): { kind: OpaqueKind; row: number; counter: number; secret: Buffer } | undefined {
+  const [, kind, body] = SHAPE.exec(token) ?? []
+  if (!kind || !body) return undefined
+  const bytes = Buffer.from(body, 'base64url')
+  const read = ids.readBlock(kind, bytes.subarray(0, 16))
+  return read && { kind: kind as OpaqueKind, row: read.id, counter: read.counter, secret: bytes.subarray(16) }
+}
+
+/** SHA-256: enough for 256 random bits, and the only form in which a token is stored. */
+export function hashSecret(secret: Buffer): Buffer {
+  return hash('sha256', secret, 'buffer')
+}
+
+/** Constant-time comparison of a presented secret with a stored hash. */
+export function matches(secret: Buffer, stored: Buffer): boolean {
+  const presented = hashSecret(secret)
+  return presented.length === stored.length && timingSafeEqual(presented, stored)
+}

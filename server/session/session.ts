@@ -1,0 +1,55 @@
+import type { App } from '#server/app/app.ts'
+import type { Runtime } from '#server/runtime.ts'
+import type { sessions } from '#server/db/schema.ts'
+
+export type SessionRow = typeof sessions.$inferSelect
+
+export type SignInMethod = SessionRow['method']
+
+/** Why a session ended (contract §4). */
+export const endReasons = [
+  'logout',
+  'logout_all',
+  'limit_exceeded',
+  'revoked_by_operator',
+  'revoked_by_app',
+  'refresh_reuse',
+  'signature_reset_failed',
+  'user_blocked',
+  'user_erased',
+  'app_disabled',
+  'idle_timeout',
+  'absolute_timeout',
+] as const
+export type EndReason = (typeof endReasons)[number]
+
+/** What decides whether a session is over by time. */
+export type Lifetime = Pick<SessionRow, 'id' | 'lastActiveAt' | 'expiresAt'>
+
+/** When a session ends unless it is used. Never past its absolute end. */
+export function idleExpiry(runtime: Runtime, session: Lifetime, idleTimeout: number): Date {
+  const idle = runtime.activity.lastActiveAt(session) + idleTimeout * 1000
+  return new Date(Math.min(idle, session.expiresAt.getTime()))
+}
+
+/** Whether time has ended a session that nobody has: the reason and the moment, or undefined while it lives. */
+export function timedOut(runtime: Runtime, session: Lifetime, idleTimeout: number, now: Date): { reason: EndReason; at: Date } | undefined {
+  if (now >= session.expiresAt) return { reason: 'absolute_timeout', at: session.expiresAt }
+  const idle = idleExpiry(runtime, session, idleTimeout)
+  return now >= idle ? { reason: 'idle_timeout', at: idle } : undefined
+}
+
+/** A session as the public API shows it (contract §3, Login). */
+export function publicSession(runtime: Runtime, app: App, session: Omit<SessionRow, 'refreshHash'> | SessionRow) {
+  const { ids } = runtime.vault
+  return {
+    id: ids.seal('ses', session.id),
+    appId: app.publicId,
+    userId: ids.seal('usr', session.userId),
+    createdAt: session.createdAt.toISOString(),
+    lastActiveAt: new Date(runtime.activity.lastActiveAt(session)).toISOString(),
+    idleExpiresAt: idleExpiry(runtime, session, app.settings.sessionPolicy.idleTimeout).toISOString(),
+    expiresAt: session.expiresAt.toISOString(),
+    method: session.method,
+  }
+}

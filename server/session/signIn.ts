@@ -1,0 +1,56 @@
+import type { App } from '#server/app/app.ts'
+import type { Transaction } from '#server/db/database.ts'
+import { AppError } from '#server/error.ts'
+import { findOrCreate } from '#server/identity/findOrCreate.ts'
+import type { Profile, Proof } from '#server/identity/proof.ts'
+import type { Runtime } from '#server/runtime.ts'
+import { withSecret } from '#server/secret/opaque.ts'
+import { issueAccess, recordAccess } from '#server/token/issue.ts'
+import { openSession, type Origin } from './open.ts'
+import { publicSession } from './session.ts'
+
+/** The answer to every way of signing in (contract §3, Login). */
+export type Login = {
+  accessToken: string
+  tokenType: 'Bearer'
+  expiresIn: number
+  refreshToken: string
+  refreshExpiresIn: number
+  session: ReturnType<typeof publicSession>
+  user: { id: string; isNew: boolean; createdAt: string } & Profile
+  evictedSessions: string[]
+}
+
+/**
+ * The one door: a checked proof becomes a session, in one transaction with everything that makes it single-use (`consume`) and with the
+ * eviction that it causes.
+ * @throws AppError user_blocked, session_limit_reached, and what `consume` throws
+ */
+export async function signIn(
+  runtime: Runtime,
+  input: { app: App; proof: Proof; origin: Origin; consume?: (tx: Transaction, now: Date) => Promise<void> },
+): Promise<Login> {
+  const { app, proof } = input
+  const now = runtime.now()
+  const { person, opened, opaque } = await runtime.db.transaction(async (tx) => {
+    await input.consume?.(tx, now)
+    const person = await findOrCreate(runtime, tx, app, proof, now)
+    if (person.blockedAt) throw new AppError('user_blocked', 'This account is blocked')
+    const { userId, identityId } = person
+    const opened = await openSession(runtime, tx, { app, userId, identityId, method: proof.kind, origin: input.origin, now })
+    return { person, opened, opaque: await recordAccess(runtime, tx, app, opened.session, now) }
+  })
+  const { ids } = runtime.vault
+  const { session, refreshSecret, evicted } = opened
+  const access = await issueAccess(runtime, app, session, opaque, now)
+  return {
+    accessToken: access.accessToken,
+    tokenType: 'Bearer',
+    expiresIn: access.expiresIn,
+    refreshToken: withSecret(ids, 'rt', session.id, refreshSecret).token,
+    refreshExpiresIn: Math.floor((session.refreshExpiresAt.getTime() - now.getTime()) / 1000),
+    session: publicSession(runtime, app, session),
+    user: { id: ids.seal('usr', person.userId), isNew: person.isNew, createdAt: person.createdAt.toISOString(), ...proof.profile },
+    evictedSessions: evicted.map((id) => ids.seal('ses', id)),
+  }
+}

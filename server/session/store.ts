@@ -1,0 +1,208 @@
+import { and, asc, desc, eq, inArray, isNull, lt, sql, type SQL } from 'drizzle-orm'
+import type { Reader, Transaction } from '#server/db/database.ts'
+import { accessTokens, apps, sessionEvents, sessions, users } from '#server/db/schema.ts'
+import { param, statement } from '#server/db/statement.ts'
+import type { EndReason, SessionRow } from './session.ts'
+
+/** Minutes since the epoch (sessions.activeMinute). */
+export const minuteOf = (at: Date | number) => Math.floor(Number(at) / 60_000)
+
+const found = statement('session_lookup', (db) =>
+  db
+    .select({
+      session: {
+        id: sessions.id,
+        appId: sessions.appId,
+        userId: sessions.userId,
+        identityId: sessions.identityId,
+        method: sessions.method,
+        createdAt: sessions.createdAt,
+        lastActiveAt: sessions.lastActiveAt,
+        expiresAt: sessions.expiresAt,
+        endedAt: sessions.endedAt,
+        endReason: sessions.endReason,
+      },
+      appVersion: apps.version,
+      userProfile: users.profileSealed,
+      userCreatedAt: users.createdAt,
+    })
+    .from(sessions)
+    .innerJoin(apps, eq(apps.id, sessions.appId))
+    .innerJoin(users, eq(users.id, sessions.userId))
+    .where(eq(sessions.id, param(sessions.id, 'id'))),
+)
+
+/** What every authenticated request reads: the session, the version of its app's settings, the user's profile. */
+export type FoundSession = Awaited<ReturnType<typeof found>>[number]
+
+export async function findSession(db: Reader, id: number): Promise<FoundSession | undefined> {
+  const [row] = await found(db, { id })
+  return row
+}
+
+const whole = statement('session_row', (db) => db.select().from(sessions).where(eq(sessions.id, param(sessions.id, 'id'))))
+
+export async function findSessionRow(db: Reader, id: number): Promise<SessionRow | undefined> {
+  const [row] = await whole(db, { id })
+  return row
+}
+
+const seated = statement('sessions_seated', (db) =>
+  db
+    .select({
+      id: sessions.id,
+      seat: sessions.seat,
+      createdAt: sessions.createdAt,
+      lastActiveAt: sessions.lastActiveAt,
+      expiresAt: sessions.expiresAt,
+    })
+    .from(sessions)
+    .where(and(eq(sessions.userId, param(sessions.userId, 'userId')), isNull(sessions.endedAt)))
+    .orderBy(asc(sessions.id)),
+)
+
+/** The user's sessions that hold a seat: live ones, and ones that time has ended but nobody yet. */
+export function listSeated(db: Reader, userId: number) {
+  return seated(db, { userId })
+}
+
+const insertion = statement('session_insert', (db) =>
+  db
+    .insert(sessions)
+    .values({
+      appId: sql.placeholder('appId'),
+      userId: sql.placeholder('userId'),
+      identityId: sql.placeholder('identityId'),
+      seat: sql.placeholder('seat'),
+      method: sql.placeholder('method'),
+      ip: sql.placeholder('ip'),
+      userAgent: sql.placeholder('userAgent'),
+      createdAt: sql.placeholder('createdAt'),
+      lastActiveAt: sql.placeholder('createdAt'),
+      activeMinute: sql.placeholder('activeMinute'),
+      expiresAt: sql.placeholder('expiresAt'),
+      refreshHash: sql.placeholder('refreshHash'),
+      refreshExpiresAt: sql.placeholder('refreshExpiresAt'),
+    })
+    .returning({ id: sessions.id }),
+)
+
+export type NewSession = Pick<
+  SessionRow,
+  'appId' | 'userId' | 'identityId' | 'seat' | 'method' | 'ip' | 'userAgent' | 'createdAt' | 'expiresAt' | 'refreshHash' | 'refreshExpiresAt'
+>
+
+/** @returns the new row's number */
+export async function insertSession(tx: Transaction, session: NewSession): Promise<number> {
+  const [row] = await insertion(tx, { ...session, activeMinute: minuteOf(session.createdAt) })
+  return row!.id
+}
+
+const ending = statement('session_end', (db) =>
+  db
+    .update(sessions)
+    .set({
+      endedAt: sql.placeholder('at') as unknown as Date,
+      endReason: sql.placeholder('reason') as unknown as string,
+      endedBy: sql.placeholder('by') as unknown as string,
+      lastActiveAt: sql.placeholder('lastActiveAt') as unknown as Date,
+    })
+    .where(and(eq(sessions.id, param(sessions.id, 'id')), isNull(sessions.endedAt)))
+    .returning({ id: sessions.id }),
+)
+
+/** Ends one session; false when it had ended already. */
+export async function endSession(
+  tx: Transaction,
+  session: { id: number; lastActiveAt: Date },
+  end: { reason: EndReason; at: Date; by?: string | undefined },
+): Promise<boolean> {
+  const rows = await ending(tx, { id: session.id, reason: end.reason, at: end.at, by: end.by ?? null, lastActiveAt: session.lastActiveAt })
+  return rows.length > 0
+}
+
+/** Ends every live session that `where` selects, at most `limit` of them; returns those that were ended. */
+export function endSessions(tx: Transaction, where: SQL | undefined, end: { reason: EndReason; at: Date; by?: string | undefined }, limit: number) {
+  const chosen = tx
+    .select({ id: sessions.id })
+    .from(sessions)
+    .where(and(where, isNull(sessions.endedAt)))
+    .limit(limit)
+  return tx
+    .update(sessions)
+    .set({ endedAt: end.at, endReason: end.reason, endedBy: end.by ?? null })
+    .where(inArray(sessions.id, chosen))
+    .returning({ id: sessions.id, appId: sessions.appId, userId: sessions.userId })
+}
+
+export const ofUser = (userId: number): SQL => eq(sessions.userId, userId)
+export const ofApp = (appId: number): SQL => eq(sessions.appId, appId)
+export const withIds = (ids: number[]): SQL => inArray(sessions.id, ids)
+
+const touching = statement('session_touch', (db) =>
+  db
+    .update(sessions)
+    .set({ lastActiveAt: sql.placeholder('at') as unknown as Date, activeMinute: sql.placeholder('minute') as unknown as number })
+    .where(
+      and(
+        eq(sessions.id, param(sessions.id, 'id')),
+        lt(sessions.lastActiveAt, param(sessions.lastActiveAt, 'at')),
+        isNull(sessions.endedAt),
+      ),
+    )
+    .returning({ id: sessions.id }),
+)
+
+/** Moves lastActiveAt forward, never back. `at` in milliseconds since the epoch. */
+export async function touchSessions(tx: Transaction, touches: { id: number; at: number }[]): Promise<void> {
+  for (const { id, at } of touches) await touching(tx, { id, at: new Date(at), minute: minuteOf(at) })
+}
+
+const extending = statement('access_token_extend', (db) =>
+  db
+    .update(accessTokens)
+    .set({ expiresAt: sql.placeholder('expiresAt') as unknown as Date })
+    .where(and(eq(accessTokens.id, param(accessTokens.id, 'id')), lt(accessTokens.expiresAt, param(accessTokens.expiresAt, 'expiresAt'))))
+    .returning({ id: accessTokens.id }),
+)
+
+/** Extends opaque tokens to `at` (milliseconds) plus `ttl` (seconds). */
+export async function touchTokens(tx: Transaction, touches: { id: number; at: number; ttl: number }[]): Promise<void> {
+  for (const { id, at, ttl } of touches) await extending(tx, { id, expiresAt: new Date(at + ttl * 1000) })
+}
+
+export async function insertEvent(tx: Transaction, event: typeof sessionEvents.$inferInsert): Promise<void> {
+  await tx.insert(sessionEvents).values(event)
+}
+
+export function listEvents(db: Reader, sessionId: number, limit: number) {
+  return db.select().from(sessionEvents).where(eq(sessionEvents.sessionId, sessionId)).orderBy(asc(sessionEvents.id)).limit(limit)
+}
+
+/** What a login evicted: the user's sessions that the limit ended in the very moment of that login. */
+export function listEvictedBy(db: Reader, login: { userId: number; createdAt: Date }) {
+  return db
+    .select({ id: sessions.id })
+    .from(sessions)
+    .where(and(eq(sessions.userId, login.userId), eq(sessions.endedAt, login.createdAt), eq(sessions.endReason, 'limit_exceeded')))
+}
+
+/** The login that evicted a session: the user's session that began in the moment in which this one ended. */
+export async function findReplacement(db: Reader, evicted: { userId: number; endedAt: Date }) {
+  const [row] = await db
+    .select({ id: sessions.id, createdAt: sessions.createdAt, userAgent: sessions.userAgent, ip: sessions.ip, method: sessions.method })
+    .from(sessions)
+    .where(and(eq(sessions.userId, evicted.userId), eq(sessions.createdAt, evicted.endedAt)))
+    .orderBy(desc(sessions.id))
+    .limit(1)
+  return row
+}
+
+/** A user's live sessions, newest first. */
+export function listLive(db: Reader, userId: number) {
+  return db
+    .select()
+    .from(sessions)
+    .where(and(eq(sessions.userId, userId), isNull(sessions.endedAt)))
+    .orderBy(desc(sessions.id))
+}

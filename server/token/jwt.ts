@@ -1,0 +1,77 @@
+import { randomBytes } from 'node:crypto'
+import { errors, jwtVerify, SignJWT } from 'jose'
+import { audienceOf, type App } from '#server/app/app.ts'
+import { AppError } from '#server/error.ts'
+import type { Runtime } from '#server/runtime.ts'
+import type { AccessClaims } from './verified.ts'
+
+/** jose decodes base64url leniently (padding, blanks, unused bits), so that one token would have many spellings: this is the only one. */
+const SHAPE = /^[A-Za-z0-9_-]{1,512}\.[A-Za-z0-9_-]{1,4096}\.[A-Za-z0-9_-]{85}[AQgw]$/
+
+export const looksLikeJwt = (token: string): boolean => SHAPE.test(token)
+
+/** Signs an access token (RFC 9068, `at+jwt`, EdDSA). `ttl` in seconds. */
+export async function signAccessToken(
+  runtime: Runtime,
+  input: { app: App; sessionId: number; userId: number; now: Date; ttl: number },
+): Promise<string> {
+  const { app } = input
+  const { ids } = runtime.vault
+  const { kid, key } = await runtime.keys.active()
+  const iat = Math.floor(input.now.getTime() / 1000)
+  return new SignJWT({
+    iss: runtime.config.publicUrl,
+    sub: ids.seal('usr', input.userId),
+    aud: audienceOf(app),
+    exp: iat + input.ttl,
+    iat,
+    jti: randomBytes(16).toString('base64url'),
+    sid: ids.seal('ses', input.sessionId),
+    client_id: app.publicId,
+  })
+    .setProtectedHeader({ alg: 'EdDSA', typ: 'at+jwt', kid })
+    .sign(key)
+}
+
+/**
+ * The claims of an access token that this installation signed. Expiry is checked here; whether the session lives is not.
+ * @throws AppError token_invalid, token_expired
+ */
+export async function verifyAccessJwt(runtime: Runtime, token: string): Promise<AccessClaims> {
+  const claims = runtime.verified.get(token) ?? (await verify(runtime, token))
+  if (runtime.now().getTime() >= claims.exp * 1000) throw new AppError('token_expired', 'The access token has expired; refresh it')
+  return claims
+}
+
+async function verify(runtime: Runtime, token: string): Promise<AccessClaims> {
+  if (!looksLikeJwt(token)) throw invalid()
+  try {
+    const { payload } = await jwtVerify(
+      token,
+      async (header) => {
+        const key = header.kid === undefined ? undefined : await runtime.keys.find(header.kid)
+        if (!key) throw invalid()
+        return key
+      },
+      {
+        algorithms: ['EdDSA'],
+        typ: 'at+jwt',
+        issuer: runtime.config.publicUrl,
+        requiredClaims: ['iss', 'sub', 'aud', 'exp', 'iat', 'jti', 'sid', 'client_id'],
+        currentDate: runtime.now(),
+      },
+    )
+    const sessionId = runtime.vault.ids.parse('ses', String(payload['sid']))
+    if (sessionId === undefined) throw invalid()
+    const { exp, iat, jti, aud, sub } = payload as { exp: number; iat: number; jti: string; aud: string | string[]; sub: string }
+    const claims = { sessionId, exp, iat, jti, aud, sub, client_id: String(payload['client_id']) }
+    runtime.verified.add(token, claims)
+    return claims
+  } catch (cause) {
+    if (cause instanceof errors.JWTExpired) throw new AppError('token_expired', 'The access token has expired; refresh it', { cause })
+    if (cause instanceof errors.JOSEError) throw invalid(cause)
+    throw cause
+  }
+}
+
+const invalid = (cause?: unknown) => new AppError('token_invalid', 'This is not an access token of ours', { cause })

@@ -1,0 +1,110 @@
+import { calculateJwkThumbprint, exportJWK, generateKeyPair, importJWK, type CryptoKey, type JWK } from 'jose'
+import type { Database, Transaction } from '#server/db/database.ts'
+import type { Vault } from '#server/secret/vault.ts'
+import { insertKey, listPublishedKeys, moveKey, type SigningKeyRow } from './store.ts'
+
+/** After this long without a look, the keys are read again, so that a rotation in another process is noticed. */
+const FRESH_MS = 10_000
+/** An unknown kid makes us look at most this often, so that invented kids cost nothing. */
+const UNKNOWN_KID_MS = 1_000
+/** No access token lives longer (app/settings.ts), so a retired key is published for this long. */
+const LONGEST_TOKEN_MS = 86_400_000
+
+type PublicKey = { kid: string; state: SigningKeyRow['state']; jwk: JWK; key: CryptoKey }
+
+/** The installation's Ed25519 keys: `next` is published before it signs, `active` signs, `retired` verifies while tokens live. */
+export type SigningKeys = {
+  active(): Promise<{ kid: string; key: CryptoKey }>
+  /** The public key of a kid, or undefined when it is not (or no longer) ours. */
+  find(kid: string): Promise<CryptoKey | undefined>
+  /** RFC 7517 §5 */
+  jwks(): Promise<{ keys: JWK[] }>
+  /** next → active → retired, and a new next. In the caller's transaction; call `reload` after it. */
+  rotate(tx: Transaction): Promise<{ active: string; retired: string | undefined }>
+  reload(): Promise<void>
+}
+
+export function createSigningKeys(db: Database, vault: Vault, now: () => Date): SigningKeys {
+  let loaded: { at: number; keys: PublicKey[]; active: { kid: string; key: CryptoKey } } | undefined
+  let loading: Promise<void> | undefined
+
+  async function load(): Promise<void> {
+    let rows = await listPublishedKeys(db, now())
+    if (!rows.some((row) => row.state === 'active')) {
+      await db.transaction(async (tx) => {
+        await tx.lock('signing keys')
+        rows = await listPublishedKeys(tx, now())
+        if (rows.some((row) => row.state === 'active')) return
+        await addKey(tx, 'active')
+        await addKey(tx, 'next')
+      })
+      rows = await listPublishedKeys(db, now())
+    }
+    const signing = rows.find((row) => row.state === 'active')!
+    const secret = JSON.parse(vault.open(signing.privateSealed, 'signing_keys.private')) as JWK
+    const keys = await Promise.all(
+      rows.map(async (row) => {
+        const jwk = JSON.parse(row.publicJwk) as JWK
+        return { kid: row.kid, state: row.state, jwk, key: (await importJWK(jwk, 'EdDSA')) as CryptoKey }
+      }),
+    )
+    loaded = { at: performance.now(), keys, active: { kid: signing.kid, key: (await importJWK(secret, 'EdDSA')) as CryptoKey } }
+  }
+
+  function reload(): Promise<void> {
+    loading ??= load().finally(() => (loading = undefined))
+    return loading
+  }
+
+  async function current() {
+    if (!loaded) await reload()
+    // A failed look (the database is away) leaves the keys we know in use.
+    else if (performance.now() - loaded.at > FRESH_MS) void reload().catch(() => undefined)
+    return loaded!
+  }
+
+  async function addKey(tx: Transaction, state: 'next' | 'active'): Promise<void> {
+    const pair = await newKey()
+    await insertKey(tx, {
+      kid: pair.kid,
+      state,
+      publicJwk: JSON.stringify(pair.publicJwk),
+      privateSealed: vault.seal(JSON.stringify(pair.privateJwk), 'signing_keys.private'),
+      createdAt: now(),
+      activatedAt: state === 'active' ? now() : null,
+    })
+  }
+
+  return {
+    active: async () => (await current()).active,
+    async find(kid) {
+      const known = (await current()).keys.find((key) => key.kid === kid)
+      if (known || performance.now() - loaded!.at < UNKNOWN_KID_MS) return known?.key
+      await reload()
+      return loaded!.keys.find((key) => key.kid === kid)?.key
+    },
+    jwks: async () => ({ keys: (await current()).keys.map((key) => key.jwk) }),
+    async rotate(tx) {
+      await tx.lock('signing keys')
+      const rows = await listPublishedKeys(tx, now())
+      const active = rows.find((row) => row.state === 'active')
+      const next = rows.find((row) => row.state === 'next')
+      if (active) {
+        await moveKey(tx, active.id, { state: 'retired', retiredAt: now(), publishedUntil: new Date(now().getTime() + LONGEST_TOKEN_MS) })
+      }
+      if (next) await moveKey(tx, next.id, { state: 'active', activatedAt: now() })
+      else await addKey(tx, 'active')
+      await addKey(tx, 'next')
+      const after = await listPublishedKeys(tx, now())
+      return { active: after.find((row) => row.state === 'active')!.kid, retired: active?.kid }
+    },
+    reload,
+  }
+}
+
+async function newKey(): Promise<{ kid: string; publicJwk: JWK; privateJwk: JWK }> {
+  const pair = await generateKeyPair('EdDSA', { crv: 'Ed25519', extractable: true })
+  const publicJwk = await exportJWK(pair.publicKey)
+  const kid = await calculateJwkThumbprint(publicJwk)
+  return { kid, publicJwk: { ...publicJwk, kid, alg: 'EdDSA', use: 'sig' }, privateJwk: await exportJWK(pair.privateKey) }
+}

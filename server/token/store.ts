@@ -1,0 +1,72 @@
+import { and, desc, eq, gt, lte, ne, or, sql } from 'drizzle-orm'
+import type { Reader, Transaction } from '#server/db/database.ts'
+import { accessTokens, sessions, signingKeys } from '#server/db/schema.ts'
+import { param, statement } from '#server/db/statement.ts'
+
+export type SigningKeyRow = typeof signingKeys.$inferSelect
+
+/** Keys that are published at `now`: next, active, and retired ones that live tokens may still carry. */
+export function listPublishedKeys(db: Reader, now: Date): PromiseLike<SigningKeyRow[]> {
+  return db
+    .select()
+    .from(signingKeys)
+    .where(or(ne(signingKeys.state, 'retired'), gt(signingKeys.publishedUntil, now)))
+    .orderBy(desc(signingKeys.id))
+}
+
+export function listKeys(db: Reader): PromiseLike<SigningKeyRow[]> {
+  return db.select().from(signingKeys).orderBy(desc(signingKeys.id)).limit(50)
+}
+
+export async function insertKey(tx: Transaction, key: typeof signingKeys.$inferInsert): Promise<void> {
+  await tx.insert(signingKeys).values(key)
+}
+
+export async function moveKey(tx: Transaction, id: number, change: Partial<SigningKeyRow>): Promise<void> {
+  await tx.update(signingKeys).set(change).where(eq(signingKeys.id, id))
+}
+
+const insertion = statement('access_token_insert', (db) =>
+  db
+    .insert(accessTokens)
+    .values({
+      sessionId: sql.placeholder('sessionId'),
+      tokenHash: sql.placeholder('tokenHash'),
+      expiresAt: sql.placeholder('expiresAt'),
+    })
+    .returning({ id: accessTokens.id }),
+)
+
+/** @returns the new row's number, which goes into the token */
+export async function insertAccessToken(tx: Transaction, token: { sessionId: number; tokenHash: Buffer; expiresAt: Date }): Promise<number> {
+  const [row] = await insertion(tx, token)
+  return row!.id
+}
+
+const lookup = statement('access_token_lookup', (db) =>
+  db.select().from(accessTokens).where(eq(accessTokens.id, param(accessTokens.id, 'id'))),
+)
+
+export async function findAccessToken(db: Reader, id: number) {
+  const [row] = await lookup(db, { id })
+  return row
+}
+
+/** Removes opaque tokens that nobody can use again; returns how many. */
+export async function deleteExpiredTokens(tx: Transaction, before: Date): Promise<number> {
+  const rows = await tx.delete(accessTokens).where(lte(accessTokens.expiresAt, before)).returning({ id: accessTokens.id })
+  return rows.length
+}
+
+/** The refresh columns of a session. */
+export type RefreshState = {
+  refreshHash: Buffer
+  refreshGeneration: number
+  refreshedAt: Date
+  refreshSuccessorSealed: Buffer | null
+  refreshExpiresAt: Date
+}
+
+export async function setRefresh(tx: Transaction, sessionId: number, state: Partial<RefreshState>): Promise<void> {
+  await tx.update(sessions).set(state).where(and(eq(sessions.id, sessionId)))
+}
