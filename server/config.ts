@@ -42,6 +42,7 @@ const variables = {
   TON_API_URL: optional.refine((value) => value === undefined || httpUrl(value), { message: 'is not an http or https URL' }),
   TON_API_KEY: optional,
   TELEGRAM_API_URL: optional.refine((value) => value === undefined || httpUrl(value), { message: 'is not an http or https URL' }),
+  TELEGRAM_OAUTH_URL: optional.refine((value) => value === undefined || httpUrl(value), { message: 'is not an http or https URL' }),
   GATEHOUSE_RATE_LIMITS: z.enum(['on', 'off'], 'is neither on nor off').default('on'),
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], 'is not a log level').default('info'),
   GATEHOUSE_ENV: z.enum(['production', 'development'], 'is neither production nor development').default('production'),
@@ -60,6 +61,7 @@ const examples: Record<keyof typeof variables, string> = {
   TON_API_URL: 'https://toncenter.com/api/v2',
   TON_API_KEY: 'the key of the TON API',
   TELEGRAM_API_URL: 'https://api.telegram.org',
+  TELEGRAM_OAUTH_URL: 'https://oauth.telegram.org',
   GATEHOUSE_RATE_LIMITS: 'on',
   LOG_LEVEL: 'info',
   GATEHOUSE_ENV: 'production',
@@ -79,6 +81,8 @@ export type Config = {
   readonly smtpUrl: string | undefined
   readonly tonApi: { url: string; key: string | undefined } | undefined
   readonly telegramApiUrl: string
+  /** Issuer of Telegram's OpenID Connect. */
+  readonly telegramOauthUrl: string
   readonly rateLimits: boolean
   readonly logLevel: string
   readonly development: boolean
@@ -108,6 +112,7 @@ export function loadConfig(env: NodeJS.ProcessEnv): Config {
     smtpUrl: values.SMTP_URL,
     tonApi: values.TON_API_URL ? { url: values.TON_API_URL.replace(/\/+$/, ''), key: values.TON_API_KEY } : undefined,
     telegramApiUrl: (values.TELEGRAM_API_URL ?? 'https://api.telegram.org').replace(/\/+$/, ''),
+    telegramOauthUrl: (values.TELEGRAM_OAUTH_URL ?? 'https://oauth.telegram.org').replace(/\/+$/, ''),
     rateLimits: values.GATEHOUSE_RATE_LIMITS === 'on',
     logLevel: values.LOG_LEVEL,
     development: values.GATEHOUSE_ENV === 'development',

@@ -1,6 +1,6 @@
 import { and, asc, count, eq, gt, isNull, or, sql } from 'drizzle-orm'
 import type { Reader, Transaction } from '#server/db/database.ts'
-import { apps, sessions } from '#server/db/schema.ts'
+import { apiKeys, apps, sessions } from '#server/db/schema.ts'
 import { param, statement } from '#server/db/statement.ts'
 
 export type AppRow = typeof apps.$inferSelect
@@ -69,4 +69,34 @@ export async function countLiveSessions(db: Reader, appId: number, now: Date): P
 
 export function listAllApps(db: Reader) {
   return db.select().from(apps).orderBy(asc(apps.id))
+}
+
+export type ApiKeyRow = typeof apiKeys.$inferSelect
+
+const keyById = statement('api_key_by_id', (db) => db.select().from(apiKeys).where(eq(apiKeys.id, param(apiKeys.id, 'id'))))
+
+export async function findApiKey(db: Reader, id: number): Promise<ApiKeyRow | undefined> {
+  const [row] = await keyById(db, { id })
+  return row
+}
+
+export function listApiKeys(db: Reader, appId: number): PromiseLike<ApiKeyRow[]> {
+  return db.select().from(apiKeys).where(eq(apiKeys.appId, appId)).orderBy(asc(apiKeys.id))
+}
+
+export async function insertApiKey(tx: Transaction, key: typeof apiKeys.$inferInsert): Promise<ApiKeyRow> {
+  const [row] = await tx.insert(apiKeys).values(key).returning()
+  return row!
+}
+
+export async function deleteApiKey(tx: Transaction, appId: number, id: number): Promise<ApiKeyRow | undefined> {
+  const [row] = await tx
+    .delete(apiKeys)
+    .where(and(eq(apiKeys.id, id), eq(apiKeys.appId, appId)))
+    .returning()
+  return row
+}
+
+export async function touchApiKey(tx: Transaction, id: number, now: Date): Promise<void> {
+  await tx.update(apiKeys).set({ lastUsedAt: now }).where(eq(apiKeys.id, id))
 }

@@ -1,0 +1,49 @@
+import { isIP } from 'node:net'
+import ipaddr from 'ipaddr.js'
+import type { IncomingMessage } from 'node:http'
+
+type Range = [ipaddr.IPv4 | ipaddr.IPv6, number]
+
+/** Networks in CIDR form, ready for comparing; a lone address is a network of one. */
+export function parseNetworks(networks: readonly string[]): Range[] {
+  return networks.map((text) => {
+    const address = ipaddr.parse(text.split('/')[0]!)
+    return [address, text.includes('/') ? Number(text.split('/')[1]) : address.kind() === 'ipv4' ? 32 : 128]
+  })
+}
+
+export function isWithin(ip: string, networks: Range[]): boolean {
+  if (networks.length === 0 || !ipaddr.isValid(ip)) return false
+  const address = ipaddr.process(ip)
+  return networks.some(([network, prefix]) => network.kind() === address.kind() && address.match(network, prefix))
+}
+
+/**
+ * The caller's address: the socket's, unless the socket belongs to a trusted proxy. Then X-Forwarded-For is walked from the right, past further
+ * trusted proxies; what stands left of the first untrusted hop is anybody's invention and ignored. IPv4 in IPv6 form becomes IPv4.
+ */
+export function clientAddress(request: IncomingMessage, trusted: Range[]): string {
+  const socket = plain(request.socket.remoteAddress ?? '')
+  if (trusted.length === 0 || !isWithin(socket, trusted)) return socket
+  const header = request.headers['x-forwarded-for']
+  const hops = (Array.isArray(header) ? header.join(',') : (header ?? '')).split(',').map((hop) => hop.trim())
+  let client = socket
+  for (const hop of hops.reverse()) {
+    if (isIP(hop) === 0) return client
+    client = plain(hop)
+    if (!isWithin(client, trusted)) return client
+  }
+  return client
+}
+
+/** What rate limits count by: the address, or the /64 that an IPv6 subscriber has all of. */
+export function limitKey(ip: string): string {
+  if (!ip.includes(':') || !ipaddr.isValid(ip)) return ip
+  const parts = (ipaddr.parse(ip) as ipaddr.IPv6).parts.slice(0, 4)
+  return `${parts.map((part) => part.toString(16)).join(':')}::/64`
+}
+
+function plain(ip: string): string {
+  if (!ip.includes(':')) return ip
+  return ipaddr.isValid(ip) ? ipaddr.process(ip).toString() : ip
+}

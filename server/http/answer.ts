@@ -1,0 +1,142 @@
+import { randomBytes } from 'node:crypto'
+import type { ErrorRequestHandler, Request, RequestHandler, Response } from 'express'
+import * as z from 'zod'
+import { AppError, refusals, toAppError, type FieldError } from '#server/error.ts'
+import type { Runtime } from '#server/runtime.ts'
+import type { Quota } from './limits.ts'
+
+/** Answers JSON as one ready string: half the cost of `response.json`, which also hashes it for an ETag nobody may cache. */
+export function sendJson(response: Response, body: unknown, status = 200): void {
+  const text = JSON.stringify(body)
+  response.statusCode = status
+  response.setHeader('content-type', 'application/json; charset=utf-8')
+  if (!response.hasHeader('cache-control')) response.setHeader('cache-control', 'no-store')
+  response.setHeader('content-length', Buffer.byteLength(text))
+  response.end(text)
+}
+
+export function sendNothing(response: Response): void {
+  response.statusCode = 204
+  response.setHeader('cache-control', 'no-store')
+  response.end()
+}
+
+/** RateLimit headers of draft-ietf-httpapi-ratelimit-headers-10. */
+export function setQuota(response: Response, quota: Quota | undefined): void {
+  if (!quota) return
+  response.setHeader('RateLimit-Policy', `"default";q=${quota.limit};w=60`)
+  response.setHeader('RateLimit', `"default";r=${quota.remaining};t=${quota.reset}`)
+}
+
+/** Input checked against its schema. @throws AppError invalid_request with every fault */
+export function parse<T>(schema: z.ZodType<T>, input: unknown): T {
+  const parsed = schema.safeParse(input)
+  if (parsed.success) return parsed.data
+  throw new AppError('invalid_request', 'The input does not fit; see errors', { errors: fieldErrors(parsed.error) })
+}
+
+export function fieldErrors(error: z.ZodError): FieldError[] {
+  return error.issues.map((issue) => ({ path: issue.path.join('.'), message: issue.message }))
+}
+
+let counter = 0
+const process8 = randomBytes(6).toString('base64url')
+
+/** Names one request in answers and log. */
+export function requestId(request: Request): string {
+  const known = (request as { requestId?: string }).requestId
+  if (known) return known
+  const id = `req_${process8}${(counter++).toString(36).padStart(5, '0')}`
+  ;(request as { requestId?: string }).requestId = id
+  return id
+}
+
+/** A refusal as RFC 9457 problem+json. */
+export function sendProblem(request: Request, response: Response, error: AppError): void {
+  setRefusalHeaders(response, error)
+  const status = error.status
+  const body = JSON.stringify({
+    type: `https://gatehouse.dev/problems/${error.code}`,
+    title: titleOf(error.code),
+    status,
+    detail: error.message,
+    code: error.code,
+    requestId: requestId(request),
+    ...(error.errors && { errors: error.errors }),
+    ...error.details,
+  })
+  response.statusCode = status
+  response.setHeader('content-type', 'application/problem+json; charset=utf-8')
+  response.setHeader('content-length', Buffer.byteLength(body))
+  response.end(body)
+}
+
+/** A refusal as RFC 6749 §5.2. */
+export function sendOAuthError(response: Response, error: AppError): void {
+  setRefusalHeaders(response, error)
+  const oauth = refusals[error.code][2]
+  const status = oauth === 'invalid_grant' || oauth === 'invalid_request' || oauth === 'unauthorized_client' ? 400 : error.status
+  sendJson(response, { error: oauth, error_description: error.message.replaceAll(/[^\x20-\x21\x23-\x5b\x5d-\x7e]/g, '?') }, error.code === 'rate_limited' || error.code === 'ip_not_allowed' ? error.status : status)
+}
+
+function setRefusalHeaders(response: Response, error: AppError): void {
+  response.setHeader('cache-control', 'no-store')
+  if (error.retryAfter !== undefined) response.setHeader('retry-after', String(error.retryAfter))
+  if (error.code === 'rate_limited' && error.details) setQuota(response, error.details as Quota)
+  if (error.status === 401) {
+    const text = error.message.replaceAll(/[^\x20-\x21\x23-\x5b\x5d-\x7e]/g, '?')
+    response.setHeader('www-authenticate', `Bearer realm="gatehouse", error="invalid_token", error_description="${text}"`)
+  }
+}
+
+const titles = new Map<string, string>()
+
+function titleOf(code: string): string {
+  let title = titles.get(code)
+  if (!title) titles.set(code, (title = code[0]!.toUpperCase() + code.slice(1).replaceAll('_', ' ')))
+  return title
+}
+
+/** The last handler: whatever was thrown becomes one clear answer, and what is our fault is logged with its cause. */
+export function answerErrors(runtime: Runtime): ErrorRequestHandler {
+  return (thrown: unknown, request, response, next) => {
+    const error = fromExpress(thrown)
+    if (error.status >= 500) {
+      runtime.log.error({ requestId: requestId(request), method: request.method, path: request.path, code: error.code, err: error.cause ?? error }, error.message)
+    }
+    if (response.headersSent) next(thrown)
+    else if (request.path.startsWith('/oauth/')) sendOAuthError(response, error)
+    else sendProblem(request, response, error)
+  }
+}
+
+/** Refusals of Express's own parsers and router, in our words. */
+function fromExpress(thrown: unknown): AppError {
+  if (thrown instanceof AppError) return thrown
+  const { type, status } = (thrown ?? {}) as { type?: string; status?: number }
+  if (type === 'entity.too.large') return new AppError('payload_too_large', 'The body is larger than 256 KiB')
+  if (type === 'entity.parse.failed') return new AppError('invalid_request', 'The body is not valid JSON')
+  if (type === 'encoding.unsupported' || type === 'charset.unsupported') return new AppError('unsupported_media_type', 'This encoding is not supported; send UTF-8')
+  if (thrown instanceof URIError) return new AppError('invalid_request', 'The path is not valid percent-encoding')
+  if (status !== undefined && status >= 400 && status < 500) return new AppError('invalid_request', 'The request cannot be read')
+  return toAppError(thrown)
+}
+
+/** Refuses a request body of another type than JSON: the parser is chosen by the route, never by the caller. */
+export const requireJson: RequestHandler = (request, _response, next) => {
+  if (request.is('application/json')) return next()
+  const empty = !request.headers['content-length'] && !request.headers['transfer-encoding']
+  if (empty || request.headers['content-length'] === '0') {
+    request.body = {}
+    return next()
+  }
+  throw new AppError('unsupported_media_type', 'Send the body as application/json')
+}
+
+/** For a path that exists with other methods. */
+export function methodNotAllowed(allow: string): RequestHandler {
+  return (_request, response) => {
+    response.setHeader('allow', allow)
+    throw new AppError('method_not_allowed', `This address takes ${allow} only`)
+  }
+}

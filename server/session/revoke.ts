@@ -1,0 +1,45 @@
+import type { Transaction } from '#server/db/database.ts'
+import type { Runtime } from '#server/runtime.ts'
+import type { EndReason } from './session.ts'
+import { endSession, endSessions, findSessionRow, ofApp, ofUser } from './store.ts'
+
+/** Rows a transaction ends at the most, so that a million sessions do not hold the writer for seconds. */
+const CHUNK = 2_000
+
+export type End = { reason: EndReason; by?: string | undefined }
+
+/** Ends one session at once; false when it was over already. Effective on the next call anywhere. */
+export async function revokeSession(runtime: Runtime, id: number, end: End): Promise<boolean> {
+  const at = runtime.now()
+  return runtime.db.transaction(async (tx) => {
+    const session = await findSessionRow(tx, id)
+    return session ? endSession(tx, { id, lastActiveAt: new Date(runtime.activity.lastActiveAt(session)) }, { ...end, at }) : false
+  })
+}
+
+/** Ends all live sessions of a user inside the caller's transaction; returns how many. */
+export async function endUserSessions(tx: Transaction, userId: number, end: End & { at: Date }): Promise<number> {
+  let ended = 0
+  for (;;) {
+    const rows = await endSessions(tx, ofUser(userId), end, CHUNK)
+    ended += rows.length
+    if (rows.length < CHUNK) return ended
+  }
+}
+
+/** Ends all live sessions of a user; returns how many. */
+export function revokeUserSessions(runtime: Runtime, userId: number, end: End): Promise<number> {
+  const at = runtime.now()
+  return runtime.db.transaction((tx) => endUserSessions(tx, userId, { ...end, at }))
+}
+
+/** Ends all live sessions of an app, some thousands a transaction; returns how many. */
+export async function revokeAppSessions(runtime: Runtime, appId: number, end: End): Promise<number> {
+  const at = runtime.now()
+  let ended = 0
+  for (;;) {
+    const rows = await runtime.db.transaction((tx) => endSessions(tx, ofApp(appId), { ...end, at }, CHUNK))
+    ended += rows.length
+    if (rows.length < CHUNK) return ended
+  }
+}

@@ -1,0 +1,105 @@
+import { Router, json } from 'express'
+import * as z from 'zod'
+import { AppError } from '#server/error.ts'
+import { methodNotAllowed, parse, requireJson, sendJson, sendNothing, setQuota } from '#server/http/answer.ts'
+import { addressOf, authenticate } from '#server/http/authenticate.ts'
+import { limitKey } from '#server/http/address.ts'
+import { openProfile } from '#server/identity/findOrCreate.ts'
+import type { Profile } from '#server/identity/proof.ts'
+import type { Runtime } from '#server/runtime.ts'
+import { refresh } from '#server/token/refresh.ts'
+import { revokeSession, revokeUserSessions } from './revoke.ts'
+import { publicSession, timedOut } from './session.ts'
+import { findSessionRow, listLive, type FoundSession } from './store.ts'
+
+/** Sessions as their owner sees them: look, refresh, sign out. */
+export function sessionRoutes(runtime: Runtime): Router {
+  const router = Router()
+  const body = [requireJson, json({ limit: '256kb' })]
+  const { ids } = runtime.vault
+
+  router.get('/v1/session', async (request, response) => {
+    const access = await authenticate(runtime, request)
+    setQuota(response, await runtime.limits.call(limitKey(addressOf(runtime, request)), access.app.settings.rateLimits.callsPerAddress))
+    sendJson(response, {
+      session: publicSession(runtime, access.app, access.found.session as never),
+      user: publicUser(runtime, access.found),
+      expiresIn: Math.max(0, Math.ceil((access.tokenExpiresAt.getTime() - runtime.now().getTime()) / 1000)),
+    })
+  })
+  router.all('/v1/session', methodNotAllowed('GET'))
+
+  router.post('/v1/token/refresh', body, async (request, response) => {
+    const { refreshToken } = parse(z.strictObject({ refreshToken: z.string().min(1).max(5_000) }), request.body)
+    setQuota(response, await runtime.limits.call(limitKey(addressOf(runtime, request)), CALLS_BEFORE_APP_IS_KNOWN))
+    const { accessToken, expiresIn, refreshToken: successor } = await refresh(runtime, refreshToken)
+    sendJson(response, { accessToken, tokenType: 'Bearer', expiresIn, ...(successor && { refreshToken: successor }) })
+  })
+  router.all('/v1/token/refresh', methodNotAllowed('POST'))
+
+  router.post('/v1/logout', async (request, response) => {
+    const access = await authenticate(runtime, request)
+    await revokeSession(runtime, access.session.id, { reason: 'logout' })
+    sendNothing(response)
+  })
+  router.all('/v1/logout', methodNotAllowed('POST'))
+
+  router.post('/v1/logout/all', async (request, response) => {
+    const access = await authenticate(runtime, request)
+    await revokeUserSessions(runtime, access.session.userId, { reason: 'logout_all' })
+    sendNothing(response)
+  })
+  router.all('/v1/logout/all', methodNotAllowed('POST'))
+
+  router.get('/v1/me/sessions', async (request, response) => {
+    const access = await authenticate(runtime, request)
+    const rows = await listLive(runtime.db, access.session.userId)
+    const { idleTimeout } = access.app.settings.sessionPolicy
+    const items = rows
+      .filter((row) => !timedOut(runtime, row, idleTimeout, runtime.now()))
+      .map((row) => ({
+        ...publicSession(runtime, access.app, row),
+        device: row.userAgent,
+        ip: row.ip,
+        current: row.id === access.session.id,
+      }))
+    sendJson(response, { items, nextCursor: null })
+  })
+  router.all('/v1/me/sessions', methodNotAllowed('GET'))
+
+  router.delete('/v1/me/sessions/:id', async (request, response) => {
+    const access = await authenticate(runtime, request)
+    const id = ids.parse('ses', request.params.id)
+    const row = id === undefined ? undefined : await findSessionRow(runtime.db, id)
+    // A session of somebody else is as unknown as one that never was.
+    if (!row || row.userId !== access.session.userId || row.endedAt) throw new AppError('not_found', 'You have no such session')
+    await revokeSession(runtime, row.id, { reason: 'logout' })
+    sendNothing(response)
+  })
+  router.all('/v1/me/sessions/:id', methodNotAllowed('DELETE'))
+
+  return router
+}
+
+/** A refresh token says which app it belongs to only once it is proved. */
+const CALLS_BEFORE_APP_IS_KNOWN = 60_000
+
+const MOST_PROFILES = 10_000
+const profiles = new WeakMap<Runtime, Map<number, { sealed: Buffer; profile: Profile }>>()
+
+/** The user as the session check answers it; opening the encrypted profile is remembered while it stays the same. */
+export function publicUser(runtime: Runtime, found: FoundSession) {
+  const { userId } = found.session
+  const user = { id: runtime.vault.ids.seal('usr', userId), createdAt: found.userCreatedAt.toISOString() }
+  const sealed = found.userProfile
+  if (!sealed) return user
+  let opened = profiles.get(runtime)
+  if (!opened) profiles.set(runtime, (opened = new Map()))
+  let known = opened.get(userId)
+  if (!known?.sealed.equals(sealed)) {
+    if (opened.size >= MOST_PROFILES) opened.clear()
+    known = { sealed, profile: openProfile(runtime.vault, sealed) }
+    opened.set(userId, known)
+  }
+  return { ...user, ...known.profile }
+}

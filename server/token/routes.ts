@@ -1,0 +1,116 @@
+import { Router, urlencoded, type Request } from 'express'
+import { authenticateApp, type ApiKeyScope } from '#server/app/apiKeys.ts'
+import type { App } from '#server/app/app.ts'
+import { AppError } from '#server/error.ts'
+import { limitKey } from '#server/http/address.ts'
+import { methodNotAllowed, sendJson, setQuota } from '#server/http/answer.ts'
+import { addressOf } from '#server/http/authenticate.ts'
+import type { Runtime } from '#server/runtime.ts'
+import { introspect } from './introspect.ts'
+import { refresh } from './refresh.ts'
+import { revokeToken } from './revokeToken.ts'
+
+/** The OAuth endpoints for apps' servers, and the documents that describe them. */
+export function tokenRoutes(runtime: Runtime): Router {
+  const router = Router()
+  const form = urlencoded({ extended: false, limit: '256kb', parameterLimit: 20 })
+
+  router.post('/oauth/introspect', form, async (request, response) => {
+    const app = await callingApp(runtime, request, 'tokens:introspect')
+    setQuota(response, await runtime.limits.call(limitKey(addressOf(runtime, request)), app.settings.rateLimits.callsPerAddress))
+    sendJson(response, await introspect(runtime, app, field(request, 'token')))
+  })
+  router.all('/oauth/introspect', methodNotAllowed('POST'))
+
+  router.post('/oauth/revoke', form, async (request, response) => {
+    const app = await callingApp(runtime, request, 'tokens:revoke')
+    setQuota(response, await runtime.limits.call(limitKey(addressOf(runtime, request)), app.settings.rateLimits.callsPerAddress))
+    await revokeToken(runtime, field(request, 'token'), { reason: 'revoked_by_app' }, app)
+    response.setHeader('cache-control', 'no-store')
+    response.status(200).end()
+  })
+  router.all('/oauth/revoke', methodNotAllowed('POST'))
+
+  router.post('/oauth/token', form, async (request, response) => {
+    const grant = field(request, 'grant_type')
+    const app = await callingApp(runtime, request, 'tokens:exchange')
+    setQuota(response, await runtime.limits.call(limitKey(addressOf(runtime, request)), app.settings.rateLimits.callsPerAddress))
+    if (grant !== 'refresh_token') {
+      sendJson(response, { error: 'unsupported_grant_type', error_description: 'This grant type is not offered' }, 400)
+      return
+    }
+    const { accessToken, expiresIn, refreshToken } = await refresh(runtime, field(request, 'refresh_token'), app)
+    sendJson(response, {
+      access_token: accessToken,
+      token_type: 'Bearer',
+      expires_in: expiresIn,
+      ...(refreshToken && { refresh_token: refreshToken }),
+    })
+  })
+  router.all('/oauth/token', methodNotAllowed('POST'))
+
+  router.get('/.well-known/jwks.json', async (_request, response) => {
+    response.setHeader('cache-control', 'public, max-age=300')
+    response.setHeader('access-control-allow-origin', '*')
+    sendJson(response, await runtime.keys.jwks())
+  })
+  router.get(['/.well-known/openid-configuration', '/.well-known/oauth-authorization-server'], (_request, response) => {
+    response.setHeader('cache-control', 'public, max-age=300')
+    response.setHeader('access-control-allow-origin', '*')
+    sendJson(response, metadata(runtime.config.publicUrl))
+  })
+  return router
+}
+
+/** RFC 8414, and what OpenID Connect Discovery asks for on top. */
+function metadata(issuer: string) {
+  const auth = ['client_secret_basic', 'client_secret_post']
+  return {
+    issuer,
+    jwks_uri: `${issuer}/.well-known/jwks.json`,
+    token_endpoint: `${issuer}/oauth/token`,
+    token_endpoint_auth_methods_supported: auth,
+    introspection_endpoint: `${issuer}/oauth/introspect`,
+    introspection_endpoint_auth_methods_supported: auth,
+    revocation_endpoint: `${issuer}/oauth/revoke`,
+    revocation_endpoint_auth_methods_supported: auth,
+    grant_types_supported: ['refresh_token'],
+    response_types_supported: [],
+    subject_types_supported: ['public'],
+    id_token_signing_alg_values_supported: ['EdDSA'],
+    service_documentation: `${issuer}/api/reference`,
+  }
+}
+
+/** A form field that must be there, once. @throws AppError invalid_request */
+function field(request: Request, name: string): string {
+  const body = request.body as Record<string, unknown> | undefined
+  if (!body) throw new AppError('invalid_request', 'Send the parameters as application/x-www-form-urlencoded')
+  const value = body[name]
+  if (Array.isArray(value)) throw new AppError('invalid_request', `${name} stands in the body more than once`)
+  if (typeof value !== 'string' || value === '') throw new AppError('invalid_request', `${name} is missing`)
+  return value.slice(0, 10_000)
+}
+
+/** RFC 6749 §2.3.1 in its two spellings, or the key as a bearer token; the address counts in any case. */
+export function callingApp(runtime: Runtime, request: Request, scope: ApiKeyScope): Promise<App> {
+  const ip = addressOf(runtime, request)
+  const [, scheme, value] = /^(Bearer|Basic) +([A-Za-z0-9._~+/=-]{1,1000})$/i.exec(request.headers.authorization ?? '') ?? []
+  const body = (request.body ?? {}) as Record<string, unknown>
+  const text = (name: string) => (typeof body[name] === 'string' && body[name] !== '' ? body[name] : undefined)
+  if (scheme?.toLowerCase() === 'bearer') return authenticateApp(runtime, { key: value, clientId: text('client_id'), ip }, scope)
+  if (scheme?.toLowerCase() === 'basic') {
+    const [clientId, key] = basic(value!)
+    return authenticateApp(runtime, { key, clientId, ip }, scope)
+  }
+  return authenticateApp(runtime, { key: text('client_secret'), clientId: text('client_id'), ip }, scope)
+}
+
+function basic(value: string): [string, string] {
+  const [id, ...secret] = Buffer.from(value, 'base64').toString('utf8').split(':')
+  try {
+    return [decodeURIComponent(id!.replaceAll('+', ' ')), decodeURIComponent(secret.join(':').replaceAll('+', ' '))]
+  } catch {
+    throw new AppError('invalid_credentials', 'The Basic credentials are not form-encoded')
+  }
+}
