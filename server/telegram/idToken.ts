@@ -1,6 +1,6 @@
-import { timingSafeEqual } from 'node:crypto'
 import { errors, jwtVerify, type JWTPayload, type JWTVerifyGetKey } from 'jose'
 import { AppError } from '../error.ts'
+import { sameText } from '../secret/sameText.ts'
 import { readTelegramId } from './user.ts'
 
 /** A person as Telegram's OpenID Connect describes them. */
@@ -50,7 +50,7 @@ export async function verifyIdToken(idToken: string, options: Options): Promise<
   if (claims.iat > options.now.getTime() / 1000 + leeway) {
     throw new AppError('login_expired', 'The ID token was issued in the future (iat)')
   }
-  if (options.nonce !== undefined && !sameText(claims.nonce, options.nonce)) {
+  if (options.nonce !== undefined && !(typeof claims.nonce === 'string' && sameText(claims.nonce, options.nonce))) {
     throw new AppError('nonce_invalid', 'The ID token does not carry the nonce of this sign-in')
   }
   return readIdentity(claims, claims.iat, claims.exp)
@@ -113,11 +113,4 @@ function readIdentity(claims: JWTPayload, iat: number, exp: number): TelegramIde
 
 function text(value: unknown): string | undefined {
   return typeof value === 'string' ? value : undefined
-}
-
-function sameText(given: unknown, expected: string): boolean {
-  if (typeof given !== 'string') return false
-  const a = Buffer.from(given)
-  const b = Buffer.from(expected)
-  return a.length === b.length && timingSafeEqual(a, b)
 }
