@@ -21,30 +21,49 @@ const isNetwork = (text: string) => {
   return prefix === undefined || (/^\d{1,3}$/.test(prefix) && Number(prefix) <= (version === 4 ? 32 : 128))
 }
 
-const networks = optional.transform((value) => value?.split(/[\s,]+/).filter(Boolean) ?? []).refine((list) => list.every(isNetwork), {
-  message: 'is not a list of addresses or CIDR networks',
-})
+const networks = optional
+  .transform((value) => value?.split(/[\s,]+/).filter(Boolean) ?? [])
+  .refine((list) => list.every(isNetwork), {
+    message: 'is not a list of addresses or CIDR networks',
+  })
 
 const variables = {
-  PORT: z.coerce.number('is not a port number').int('is not a port number').min(0, 'is not a port number').max(65_535, 'is not a port number').default(3000),
+  PORT: z.coerce
+    .number('is not a port number')
+    .int('is not a port number')
+    .min(0, 'is not a port number')
+    .max(65_535, 'is not a port number')
+    .default(3000),
   HOST: optional.transform((value) => value ?? '127.0.0.1'),
   GATEHOUSE_DATA_DIR: optional.transform((value) => value ?? './data'),
   DATABASE_URL: optional.refine((value) => value === undefined || /^(file:.|postgres(ql)?:\/\/.)/.test(value), {
     message: 'is neither file:… nor postgres://…',
   }),
-  GATEHOUSE_SECRET_KEY: optional.refine((value) => value === undefined || isKey(value), { message: 'is not 32 bytes in base64' }),
+  GATEHOUSE_SECRET_KEY: optional.refine((value) => value === undefined || isKey(value), {
+    message: 'is not 32 bytes in base64',
+  }),
   GATEHOUSE_PUBLIC_URL: optional.refine((value) => value === undefined || (httpUrl(value) && !/[?#]/.test(value)), {
     message: 'is not an http or https URL',
   }),
   GATEHOUSE_TRUST_PROXY: networks,
   GATEHOUSE_ALLOW_NETWORKS: networks,
-  SMTP_URL: optional.refine((value) => value === undefined || /^smtps?:\/\/./.test(value), { message: 'is not an smtp:// or smtps:// URL' }),
-  TON_API_URL: optional.refine((value) => value === undefined || httpUrl(value), { message: 'is not an http or https URL' }),
+  SMTP_URL: optional.refine((value) => value === undefined || /^smtps?:\/\/./.test(value), {
+    message: 'is not an smtp:// or smtps:// URL',
+  }),
+  TON_API_URL: optional.refine((value) => value === undefined || httpUrl(value), {
+    message: 'is not an http or https URL',
+  }),
   TON_API_KEY: optional,
-  TELEGRAM_API_URL: optional.refine((value) => value === undefined || httpUrl(value), { message: 'is not an http or https URL' }),
-  TELEGRAM_OAUTH_URL: optional.refine((value) => value === undefined || httpUrl(value), { message: 'is not an http or https URL' }),
+  TELEGRAM_API_URL: optional.refine((value) => value === undefined || httpUrl(value), {
+    message: 'is not an http or https URL',
+  }),
+  TELEGRAM_OAUTH_URL: optional.refine((value) => value === undefined || httpUrl(value), {
+    message: 'is not an http or https URL',
+  }),
   GATEHOUSE_RATE_LIMITS: z.enum(['on', 'off'], 'is neither on nor off').default('on'),
-  LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], 'is not a log level').default('info'),
+  LOG_LEVEL: z
+    .enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], 'is not a log level')
+    .default('info'),
   GATEHOUSE_ENV: z.enum(['production', 'development'], 'is neither production nor development').default('production'),
 }
 
@@ -127,7 +146,9 @@ function withFiles(env: NodeJS.ProcessEnv): Record<string, string | undefined> {
       // An empty variable counts as not set, as it does for every tool that reads an .env file.
       values[name] = (file ? readFileSync(file, 'utf8').trim() : env[name]) || undefined
     } catch {
-      throw new ConfigError(`${name}_FILE names a file that cannot be read; for example ${name}_FILE=/run/secrets/${name.toLowerCase()}`)
+      throw new ConfigError(
+        `${name}_FILE names a file that cannot be read; for example ${name}_FILE=/run/secrets/${name.toLowerCase()}`,
+      )
     }
   }
   return values

@@ -23,4 +23,6 @@ export type Runtime = {
   verified: VerifiedTokens
   activity: Activity
   limits: Limits
+  /** Set when the process is asked to stop, so that load balancers send nothing new. */
+  stopping: boolean
 }

@@ -8,7 +8,13 @@ import { appAt, findByKey, type App } from './app.ts'
 import { findApiKey, findVersion, insertApiKey, touchApiKey, type ApiKeyRow } from './store.ts'
 
 /** What an API key may be used for. */
-export const apiKeyScopes = ['tokens:introspect', 'tokens:revoke', 'tokens:exchange', 'events:write', 'events:read'] as const
+export const apiKeyScopes = [
+  'tokens:introspect',
+  'tokens:revoke',
+  'tokens:exchange',
+  'events:write',
+  'events:read',
+] as const
 export type ApiKeyScope = (typeof apiKeyScopes)[number]
 
 /** Makes a key; the text is returned once and only its hash is kept. */
@@ -36,9 +42,15 @@ export type ClientCredentials = { key?: string | undefined; clientId?: string | 
  * The app whose server is calling: by API key, or by an allow-listed address that names the app. A non-empty allow-list also binds keys.
  * @throws AppError invalid_credentials, ip_not_allowed, forbidden (scope), app_disabled
  */
-export async function authenticateApp(runtime: Runtime, credentials: ClientCredentials, scope: ApiKeyScope): Promise<App> {
-  const app = credentials.key === undefined ? await byAddress(runtime, credentials) : await byKey(runtime, credentials.key, scope)
-  if (credentials.clientId !== undefined && credentials.clientId !== app.publicId && credentials.clientId !== app.slug) throw refused()
+export async function authenticateApp(
+  runtime: Runtime,
+  credentials: ClientCredentials,
+  scope: ApiKeyScope,
+): Promise<App> {
+  const app =
+    credentials.key === undefined ? await byAddress(runtime, credentials) : await byKey(runtime, credentials.key, scope)
+  if (credentials.clientId !== undefined && credentials.clientId !== app.publicId && credentials.clientId !== app.slug)
+    throw refused()
   if (app.disabled) throw new AppError('app_disabled', 'This app is switched off')
   const { ipAllowList } = app.settings
   if (ipAllowList.length > 0 && !isWithin(credentials.ip, parseNetworks(ipAllowList))) {
@@ -59,7 +71,8 @@ async function byKey(runtime: Runtime, key: string, scope: ApiKeyScope): Promise
   const now = runtime.now()
   if (!row || !presented || !matches(presented.secret, row.tokenHash)) throw refused()
   if (row.expiresAt && now >= row.expiresAt) throw refused()
-  if (!(JSON.parse(row.scopes) as string[]).includes(scope)) throw new AppError('forbidden', `This API key lacks the scope ${scope}`)
+  if (!(JSON.parse(row.scopes) as string[]).includes(scope))
+    throw new AppError('forbidden', `This API key lacks the scope ${scope}`)
   const found = await findVersion(runtime.db, { id: row.appId })
   const app = found && (await appAt(runtime, found.id, found.version))
   if (!app) throw refused()
@@ -73,7 +86,9 @@ function noteUse(runtime: Runtime, row: ApiKeyRow, now: Date): void {
   const last = written.get(row.id)
   if (last !== undefined && now.getTime() - last < 60_000) return
   written.set(row.id, now.getTime())
-  runtime.db.transaction((tx) => touchApiKey(tx, row.id, now)).catch((error: unknown) => runtime.log.warn({ err: error }, 'last use of an API key was not noted'))
+  runtime.db
+    .transaction((tx) => touchApiKey(tx, row.id, now))
+    .catch((error: unknown) => runtime.log.warn({ err: error }, 'last use of an API key was not noted'))
 }
 
 const written = new Map<number, number>()

@@ -45,7 +45,9 @@ const network = z.string().refine(
 const httpsUrl = z
   .string()
   .max(2000)
-  .refine((text) => URL.canParse(text) && /^https?:$/.test(new URL(text).protocol), { message: 'must be an http or https URL' })
+  .refine((text) => URL.canParse(text) && /^https?:$/.test(new URL(text).protocol), {
+    message: 'must be an http or https URL',
+  })
 
 const line = (most: number) =>
   z
@@ -85,7 +87,12 @@ export const appSettings = z.strictObject({
   }),
   rewardName: line(50).min(1),
   /** Points a minute: tries to sign in from one address, for one account, for the whole app, and all other calls from one address. */
-  rateLimits: z.strictObject({ signInPerAddress: perMinute, signInPerAccount: perMinute, signInPerApp: perMinute, callsPerAddress: perMinute }),
+  rateLimits: z.strictObject({
+    signInPerAddress: perMinute,
+    signInPerAccount: perMinute,
+    signInPerApp: perMinute,
+    callsPerAddress: perMinute,
+  }),
 })
 
 export type AppSettings = z.infer<typeof appSettings>
@@ -104,7 +111,7 @@ export const defaultSettings: AppSettings = {
     refreshRotation: false,
   },
   telegram: { maxAge: 86_400, singleUse: false, testEnvironment: false },
-  ton: { domains: [], chains: ['-239'] },
+  ton: { domains: [], chains: ['-239', '-3'] },
   allowedOrigins: [],
   ipAllowList: [],
   branding: { appName: null, logoUrl: null, supportEmail: null, copyright: null, primaryColor: null },
@@ -117,7 +124,9 @@ export const defaultSettings: AppSettings = {
 export const appSecrets = z.strictObject({ botToken: z.string().optional() })
 export type AppSecrets = z.infer<typeof appSecrets>
 
-const botToken = z.string().regex(/^\d{1,16}:[\w-]{1,128}$/, { message: 'must be a bot token as BotFather gives it, such as 123456:ABC…' })
+const botToken = z
+  .string()
+  .regex(/^\d{1,16}:[\w-]{1,128}$/, { message: 'must be a bot token as BotFather gives it, such as 123456:ABC…' })
 
 export const slug = z
   .string()

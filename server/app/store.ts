@@ -6,12 +6,23 @@ import { param, statement } from '#server/db/statement.ts'
 export type AppRow = typeof apps.$inferSelect
 
 const versionBySlug = statement('app_version_by_slug', (db) =>
-  db.select({ id: apps.id, version: apps.version }).from(apps).where(eq(apps.slug, param(apps.slug, 'slug'))),
+  db
+    .select({ id: apps.id, version: apps.version })
+    .from(apps)
+    .where(eq(apps.slug, param(apps.slug, 'slug'))),
 )
 const versionById = statement('app_version_by_id', (db) =>
-  db.select({ id: apps.id, version: apps.version }).from(apps).where(eq(apps.id, param(apps.id, 'id'))),
+  db
+    .select({ id: apps.id, version: apps.version })
+    .from(apps)
+    .where(eq(apps.id, param(apps.id, 'id'))),
 )
-const rowById = statement('app_by_id', (db) => db.select().from(apps).where(eq(apps.id, param(apps.id, 'id'))))
+const rowById = statement('app_by_id', (db) =>
+  db
+    .select()
+    .from(apps)
+    .where(eq(apps.id, param(apps.id, 'id'))),
+)
 
 export async function findVersion(db: Reader, key: { id: number } | { slug: string }) {
   const [found] = 'id' in key ? await versionById(db, key) : await versionBySlug(db, key)
@@ -29,7 +40,12 @@ export async function insertApp(tx: Transaction, app: typeof apps.$inferInsert):
 }
 
 /** Writes only when the version is still `version`; returns undefined when somebody else was first. */
-export async function updateApp(tx: Transaction, id: number, version: number, change: Partial<AppRow>): Promise<AppRow | undefined> {
+export async function updateApp(
+  tx: Transaction,
+  id: number,
+  version: number,
+  change: Partial<AppRow>,
+): Promise<AppRow | undefined> {
   const [row] = await tx
     .update(apps)
     .set({ ...change, version: version + 1 })
@@ -51,7 +67,9 @@ export function listApps(db: Reader, page: { after?: number; limit: number; q?: 
     .where(
       and(
         page.after === undefined ? undefined : gt(apps.id, page.after),
-        like ? or(sql`lower(${apps.name}) like ${like} escape '\\'`, sql`${apps.slug} like ${like} escape '\\'`) : undefined,
+        like
+          ? or(sql`lower(${apps.name}) like ${like} escape '\\'`, sql`${apps.slug} like ${like} escape '\\'`)
+          : undefined,
         page.only ? sql`${apps.id} in ${page.only.length ? page.only : [-1]}` : undefined,
       ),
     )
@@ -73,7 +91,12 @@ export function listAllApps(db: Reader) {
 
 export type ApiKeyRow = typeof apiKeys.$inferSelect
 
-const keyById = statement('api_key_by_id', (db) => db.select().from(apiKeys).where(eq(apiKeys.id, param(apiKeys.id, 'id'))))
+const keyById = statement('api_key_by_id', (db) =>
+  db
+    .select()
+    .from(apiKeys)
+    .where(eq(apiKeys.id, param(apiKeys.id, 'id'))),
+)
 
 export async function findApiKey(db: Reader, id: number): Promise<ApiKeyRow | undefined> {
   const [row] = await keyById(db, { id })

@@ -33,8 +33,12 @@ async function migrateSqlite(file: string): Promise<number> {
     await patiently(() => connection.pragma('journal_mode = wal'))
     connection.pragma('synchronous = full')
     await patiently(() => connection.exec('begin immediate'))
-    connection.exec('create table if not exists __drizzle_migrations (id integer primary key, hash text not null, created_at numeric)')
-    const last = connection.prepare('select max(created_at) as at from __drizzle_migrations').get() as { at: number | null }
+    connection.exec(
+      'create table if not exists __drizzle_migrations (id integer primary key, hash text not null, created_at numeric)',
+    )
+    const last = connection.prepare('select max(created_at) as at from __drizzle_migrations').get() as {
+      at: number | null
+    }
     const due = dueMigrations(migrations, last.at)
     const record = connection.prepare('insert into __drizzle_migrations (hash, created_at) values (?, ?)')
     for (const migration of due) {
@@ -50,14 +54,23 @@ async function migrateSqlite(file: string): Promise<number> {
 
 async function migratePostgresql(url: string): Promise<number> {
   const migrations = readMigrationFiles({ migrationsFolder: folder('postgresql') })
-  const client = new pg.Client({ connectionString: url, application_name: 'gatehouse migrate', connectionTimeoutMillis: 10_000 })
+  const client = new pg.Client({
+    connectionString: url,
+    application_name: 'gatehouse migrate',
+    connectionTimeoutMillis: 10_000,
+  })
   await client.connect()
   try {
     await client.query(`set lock_timeout = ${PATIENCE_MS}`)
     await client.query(`select pg_advisory_lock(${POSTGRES_LOCK})`)
-    const { rows } = await client.query<{ exists: boolean }>(`select to_regclass('drizzle.__drizzle_migrations') is not null as exists`)
+    const { rows } = await client.query<{ exists: boolean }>(
+      `select to_regclass('drizzle.__drizzle_migrations') is not null as exists`,
+    )
     const last = rows[0]!.exists
-      ? Number((await client.query<{ at: string | null }>('select max(created_at) as at from drizzle.__drizzle_migrations')).rows[0]!.at)
+      ? Number(
+          (await client.query<{ at: string | null }>('select max(created_at) as at from drizzle.__drizzle_migrations'))
+            .rows[0]!.at,
+        )
       : null
     const due = dueMigrations(migrations, last)
     if (due.length > 0) await migratePostgres(drizzlePostgres(client), { migrationsFolder: folder('postgresql') })
@@ -71,7 +84,9 @@ async function migratePostgresql(url: string): Promise<number> {
 function dueMigrations<M extends { folderMillis: number }>(migrations: M[], last: number | null): M[] {
   const newest = Math.max(...migrations.map((migration) => migration.folderMillis))
   if (last !== null && last > newest) {
-    throw new Error('The database was written by a newer Gatehouse; start that version, or restore a backup made before the upgrade')
+    throw new Error(
+      'The database was written by a newer Gatehouse; start that version, or restore a backup made before the upgrade',
+    )
   }
   return migrations.filter((migration) => last === null || migration.folderMillis > last)
 }

@@ -10,7 +10,10 @@ const MOST_TRIES = 4
  * Opens a pool of connections to PostgreSQL. Each connection keeps one transaction object for its life, so that statements prepared
  * on it (statement.ts) are prepared once a connection.
  */
-export function openPostgres(url: string, { poolSize = 16, onError }: { poolSize?: number; onError?: (error: Error) => void } = {}): Database {
+export function openPostgres(
+  url: string,
+  { poolSize = 16, onError }: { poolSize?: number; onError?: (error: Error) => void } = {},
+): Database {
   const pool = new pg.Pool({
     connectionString: url,
     max: poolSize,
@@ -43,7 +46,10 @@ export function openPostgres(url: string, { poolSize = 16, onError }: { poolSize
         `select current_setting('server_version') as version, pg_is_in_recovery() as standby, current_setting('synchronous_commit') as commit`,
       )
       const { version, standby, commit } = rows[0]!
-      return { ok: !standby && commit !== 'off', detail: `PostgreSQL ${version}${standby ? ', read-only standby' : ''}, synchronous_commit=${commit}` }
+      return {
+        ok: !standby && commit !== 'off',
+        detail: `PostgreSQL ${version}${standby ? ', read-only standby' : ''}, synchronous_commit=${commit}`,
+      }
     },
     close: () => pool.end(),
   }

@@ -148,9 +148,7 @@ export const sessions = table(
     index('sessions_ip').on(session.ip, session.id),
     index('sessions_created').on(session.createdAt),
     index('sessions_active').on(session.activeMinute),
-    index('sessions_reason')
-      .on(session.endReason, session.id)
-      .where(isNotNull(session.endReason)),
+    index('sessions_reason').on(session.endReason, session.id).where(isNotNull(session.endReason)),
   ],
 )
 
@@ -180,10 +178,7 @@ export const accessTokens = table(
     tokenHash: bytes().notNull(),
     expiresAt: instant().notNull(),
   },
-  (token) => [
-    index('access_tokens_session').on(token.sessionId),
-    index('access_tokens_expiry').on(token.expiresAt),
-  ],
+  (token) => [index('access_tokens_session').on(token.sessionId), index('access_tokens_expiry').on(token.expiresAt)],
 )
 
 export const nonces = table(
@@ -193,7 +188,8 @@ export const nonces = table(
     appId: ref()
       .notNull()
       .references(() => apps.id, { onDelete: 'cascade' }),
-    nonceHash: bytes().notNull(),
+    /** Random; the nonce is a keyed hash of it, so that the table alone yields none. */
+    seed: bytes().notNull(),
     address: text(),
     expiresAt: instant().notNull(),
     usedAt: instant(),
@@ -234,9 +230,7 @@ export const signingKeys = table(
   },
   (key) => [
     uniqueIndex('signing_keys_kid').on(key.kid),
-    uniqueIndex('signing_keys_active')
-      .on(key.state)
-      .where(sql.raw(`state = 'active'`)),
+    uniqueIndex('signing_keys_active').on(key.state).where(sql.raw(`state = 'active'`)),
   ],
 )
 

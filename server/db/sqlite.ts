@@ -12,7 +12,11 @@ const LOCK_PATIENCE_MS = 5_000
 const MOST_BODIES_A_COMMIT = 256
 const LONGEST_GROUP_MS = 8
 
-type Job = { work: (tx: Transaction) => Promise<unknown>; resolve: (value: never) => void; reject: (error: unknown) => void }
+type Job = {
+  work: (tx: Transaction) => Promise<unknown>
+  resolve: (value: never) => void
+  reject: (error: unknown) => void
+}
 
 /** Opens (and creates) an SQLite file: one writer connection with group commit, one read-only connection beside it. */
 export function openSqlite(file: string): Database {
@@ -33,7 +37,9 @@ export function openSqlite(file: string): Database {
       const foreign = reader.pragma('foreign_key_check') as unknown[]
       const full = writer.pragma('synchronous', { simple: true }) === 2
       const ok = problems === 'ok' && foreign.length === 0 && full
-      const detail = ok ? `SQLite ${version(reader)}, integrity ok, synchronous=FULL` : `integrity: ${problems}, foreign keys broken: ${foreign.length}, synchronous=FULL: ${full}`
+      const detail = ok
+        ? `SQLite ${version(reader)}, integrity ok, synchronous=FULL`
+        : `integrity: ${problems}, foreign keys broken: ${foreign.length}, synchronous=FULL: ${full}`
       return { ok, detail }
     },
     async close() {

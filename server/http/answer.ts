@@ -75,8 +75,13 @@ export function sendProblem(request: Request, response: Response, error: AppErro
 export function sendOAuthError(response: Response, error: AppError): void {
   setRefusalHeaders(response, error)
   const oauth = refusals[error.code][2]
-  const status = oauth === 'invalid_grant' || oauth === 'invalid_request' || oauth === 'unauthorized_client' ? 400 : error.status
-  sendJson(response, { error: oauth, error_description: error.message.replaceAll(/[^\x20-\x21\x23-\x5b\x5d-\x7e]/g, '?') }, error.code === 'rate_limited' || error.code === 'ip_not_allowed' ? error.status : status)
+  const status =
+    oauth === 'invalid_grant' || oauth === 'invalid_request' || oauth === 'unauthorized_client' ? 400 : error.status
+  sendJson(
+    response,
+    { error: oauth, error_description: error.message.replaceAll(/[^\x20-\x21\x23-\x5b\x5d-\x7e]/g, '?') },
+    error.code === 'rate_limited' || error.code === 'ip_not_allowed' ? error.status : status,
+  )
 }
 
 function setRefusalHeaders(response: Response, error: AppError): void {
@@ -85,7 +90,10 @@ function setRefusalHeaders(response: Response, error: AppError): void {
   if (error.code === 'rate_limited' && error.details) setQuota(response, error.details as Quota)
   if (error.status === 401) {
     const text = error.message.replaceAll(/[^\x20-\x21\x23-\x5b\x5d-\x7e]/g, '?')
-    response.setHeader('www-authenticate', `Bearer realm="gatehouse", error="invalid_token", error_description="${text}"`)
+    response.setHeader(
+      'www-authenticate',
+      `Bearer realm="gatehouse", error="invalid_token", error_description="${text}"`,
+    )
   }
 }
 
@@ -102,7 +110,16 @@ export function answerErrors(runtime: Runtime): ErrorRequestHandler {
   return (thrown: unknown, request, response, next) => {
     const error = fromExpress(thrown)
     if (error.status >= 500) {
-      runtime.log.error({ requestId: requestId(request), method: request.method, path: request.path, code: error.code, err: error.cause ?? error }, error.message)
+      runtime.log.error(
+        {
+          requestId: requestId(request),
+          method: request.method,
+          path: request.path,
+          code: error.code,
+          err: error.cause ?? error,
+        },
+        error.message,
+      )
     }
     if (response.headersSent) next(thrown)
     else if (request.path.startsWith('/oauth/')) sendOAuthError(response, error)
@@ -116,9 +133,11 @@ function fromExpress(thrown: unknown): AppError {
   const { type, status } = (thrown ?? {}) as { type?: string; status?: number }
   if (type === 'entity.too.large') return new AppError('payload_too_large', 'The body is larger than 256 KiB')
   if (type === 'entity.parse.failed') return new AppError('invalid_request', 'The body is not valid JSON')
-  if (type === 'encoding.unsupported' || type === 'charset.unsupported') return new AppError('unsupported_media_type', 'This encoding is not supported; send UTF-8')
+  if (type === 'encoding.unsupported' || type === 'charset.unsupported')
+    return new AppError('unsupported_media_type', 'This encoding is not supported; send UTF-8')
   if (thrown instanceof URIError) return new AppError('invalid_request', 'The path is not valid percent-encoding')
-  if (status !== undefined && status >= 400 && status < 500) return new AppError('invalid_request', 'The request cannot be read')
+  if (status !== undefined && status >= 400 && status < 500)
+    return new AppError('invalid_request', 'The request cannot be read')
   return toAppError(thrown)
 }
 

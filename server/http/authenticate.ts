@@ -12,7 +12,8 @@ export function bearerToken(request: Request): string {
   const header = request.headers.authorization
   if (header === undefined) throw new AppError('token_invalid', 'Send an access token as Authorization: Bearer …')
   const token = BEARER.exec(header)?.[1]
-  if (!token || token.length > 5_000) throw new AppError('token_invalid', 'The Authorization header holds no bearer token')
+  if (!token || token.length > 5_000)
+    throw new AppError('token_invalid', 'The Authorization header holds no bearer token')
   return token
 }
 

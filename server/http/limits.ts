@@ -103,5 +103,9 @@ export function createLimits(db: Database, enabled: boolean): Limits {
 }
 
 function quota(limit: number, result: RateLimiterRes): Quota {
-  return { limit, remaining: Math.max(0, result.remainingPoints), reset: Math.max(1, Math.ceil(result.msBeforeNext / 1000)) }
+  return {
+    limit,
+    remaining: Math.max(0, result.remainingPoints),
+    reset: Math.max(1, Math.ceil(result.msBeforeNext / 1000)),
+  }
 }

@@ -11,7 +11,13 @@ export type Person = { userId: number; identityId: number; blockedAt: Date | nul
  * The user whom a proof belongs to, made when nobody has shown this proof before. What the login brought of a profile replaces what was
  * kept of it, and is written only when it differs.
  */
-export async function findOrCreate(runtime: Runtime, tx: Transaction, app: App, proof: Proof, now: Date): Promise<Person> {
+export async function findOrCreate(
+  runtime: Runtime,
+  tx: Transaction,
+  app: App,
+  proof: Proof,
+  now: Date,
+): Promise<Person> {
   const { vault } = runtime
   const key = { appId: app.id, kind: proof.kind, subjectHash: subjectHash(vault, proof.kind, proof.subject) }
   const known = await findIdentity(tx, key)
@@ -36,14 +42,24 @@ export async function findOrCreate(runtime: Runtime, tx: Transaction, app: App, 
 async function refresh(vault: Vault, tx: Transaction, known: FoundIdentity, proof: Proof): Promise<Person> {
   const changed = !known.detailsHash?.equals(detailsHash(vault, proof))
   if (changed) {
-    await updateIdentity(tx, known.id, { ...sealDetails(vault, proof), ...(proof.publicKey && { publicKey: proof.publicKey }) })
+    await updateIdentity(tx, known.id, {
+      ...sealDetails(vault, proof),
+      ...(proof.publicKey && { publicKey: proof.publicKey }),
+    })
     if (Object.keys(proof.profile).length > 0) await updateUser(tx, known.userId, sealProfile(vault, proof.profile))
   }
-  return { userId: known.userId, identityId: known.id, blockedAt: known.blockedAt, createdAt: known.createdAt, isNew: false }
+  return {
+    userId: known.userId,
+    identityId: known.id,
+    blockedAt: known.blockedAt,
+    createdAt: known.createdAt,
+    isNew: false,
+  }
 }
 
 /** The key under which an identity is found again. */
-export const subjectHash = (vault: Vault, kind: Proof['kind'], subject: string): Buffer => vault.hash(subject, `identities.${kind}`)
+export const subjectHash = (vault: Vault, kind: Proof['kind'], subject: string): Buffer =>
+  vault.hash(subject, `identities.${kind}`)
 
 export const emailHash = (vault: Vault, email: string): Buffer => vault.hash(email.trim().toLowerCase(), 'users.email')
 
@@ -51,7 +67,10 @@ export const usernameHash = (vault: Vault, username: string): Buffer =>
   vault.hash(username.replace(/^@/, '').toLowerCase(), 'identities.username')
 
 /** A profile as stored: encrypted, with a keyed hash of the e-mail to search by. */
-export function sealProfile(vault: Vault, profile: Profile): { profileSealed: Buffer | null; emailHash: Buffer | null } {
+export function sealProfile(
+  vault: Vault,
+  profile: Profile,
+): { profileSealed: Buffer | null; emailHash: Buffer | null } {
   return {
     profileSealed: Object.keys(profile).length > 0 ? vault.seal(JSON.stringify(profile), 'users.profile') : null,
     emailHash: profile.email ? emailHash(vault, profile.email) : null,
@@ -73,6 +92,9 @@ function sealDetails(vault: Vault, proof: Proof) {
   return {
     usernameHash: username ? usernameHash(vault, username) : null,
     detailsHash: detailsHash(vault, proof),
-    detailsSealed: vault.seal(JSON.stringify({ ...proof.details, ...(username && { username }) }), 'identities.details'),
+    detailsSealed: vault.seal(
+      JSON.stringify({ ...proof.details, ...(username && { username }) }),
+      'identities.details',
+    ),
   }
 }

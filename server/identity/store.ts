@@ -12,6 +12,7 @@ const lookup = statement('identity_lookup', (db) =>
       id: identities.id,
       userId: identities.userId,
       detailsHash: identities.detailsHash,
+      detailsSealed: identities.detailsSealed,
       publicKey: identities.publicKey,
       blockedAt: users.blockedAt,
       createdAt: users.createdAt,

@@ -13,13 +13,22 @@ export function newOpaque(ids: Ids, kind: OpaqueKind, row: number, counter = 0):
 }
 
 /** The token for a secret that was made before its row's number was known. */
-export function withSecret(ids: Ids, kind: OpaqueKind, row: number, secret: Buffer, counter = 0): { token: string; hash: Buffer } {
+export function withSecret(
+  ids: Ids,
+  kind: OpaqueKind,
+  row: number,
+  secret: Buffer,
+  counter = 0,
+): { token: string; hash: Buffer } {
   const bytes = Buffer.concat([ids.block(kind, row, counter), secret])
   return { token: `gh_${kind}_${bytes.toString('base64url')}`, hash: hashSecret(secret) }
 }
 
 /** What a presented token claims to be, or undefined when it was not made here. Its secret must still be compared (`matches`). */
-export function readOpaque(ids: Ids, token: string): { kind: OpaqueKind; row: number; counter: number; secret: Buffer } | undefined {
+export function readOpaque(
+  ids: Ids,
+  token: string,
+): { kind: OpaqueKind; row: number; counter: number; secret: Buffer } | undefined {
   const [, kind, body] = SHAPE.exec(token) ?? []
   if (!kind || !body) return undefined
   const bytes = Buffer.from(body, 'base64url')

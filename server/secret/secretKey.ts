@@ -37,7 +37,9 @@ function read(file: string): Buffer | undefined {
   }
   const key = Buffer.from(text, 'base64')
   if (key.length !== 32) {
-    throw new ConfigError(`GATEHOUSE_SECRET_KEY is not set and ${file} does not hold 32 bytes in base64; restore it from a backup`)
+    throw new ConfigError(
+      `GATEHOUSE_SECRET_KEY is not set and ${file} does not hold 32 bytes in base64; restore it from a backup`,
+    )
   }
   return key
 }

@@ -1,4 +1,12 @@
-import { createCipheriv, createDecipheriv, createHmac, createSecretKey, hkdfSync, randomBytes, type KeyObject } from 'node:crypto'
+import {
+  createCipheriv,
+  createDecipheriv,
+  createHmac,
+  createSecretKey,
+  hkdfSync,
+  randomBytes,
+  type KeyObject,
+} from 'node:crypto'
 import { ids, type Ids } from './ids.ts'
 
 const VERSION = 1
@@ -16,7 +24,8 @@ export type Vault = {
 
 /** @param secretKey 32 bytes */
 export function createVault(secretKey: Buffer): Vault {
-  const derive = (label: string): KeyObject => createSecretKey(Buffer.from(hkdfSync('sha256', secretKey, '', `gatehouse ${label}`, 32)))
+  const derive = (label: string): KeyObject =>
+    createSecretKey(Buffer.from(hkdfSync('sha256', secretKey, '', `gatehouse ${label}`, 32)))
   const encryption = derive('encryption at rest')
   const searching = derive('keyed hash')
 

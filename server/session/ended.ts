@@ -31,13 +31,21 @@ export async function refuseEnded(
 ): Promise<AppError> {
   const timeout = session.endReason === 'idle_timeout' || session.endReason === 'absolute_timeout'
   const replacement = session.endReason === 'limit_exceeded' ? await findReplacement(runtime.db, session) : undefined
-  return new AppError(timeout ? 'session_expired' : 'session_revoked', `${explainEnd(session.endReason)}; sign in again`, {
-    details: {
-      reason: session.endReason,
-      endedAt: session.endedAt.toISOString(),
-      ...(replacement && {
-        replacedBy: { at: replacement.createdAt.toISOString(), method: replacement.method, device: replacement.userAgent },
-      }),
+  return new AppError(
+    timeout ? 'session_expired' : 'session_revoked',
+    `${explainEnd(session.endReason)}; sign in again`,
+    {
+      details: {
+        reason: session.endReason,
+        endedAt: session.endedAt.toISOString(),
+        ...(replacement && {
+          replacedBy: {
+            at: replacement.createdAt.toISOString(),
+            method: replacement.method,
+            device: replacement.userAgent,
+          },
+        }),
+      },
     },
-  })
+  )
 }

@@ -40,13 +40,20 @@ export async function openSession(
 
   const surplus = living.length - policy.maxConcurrentSessions + 1
   if (surplus > 0 && policy.limitPolicy === 'reject') {
-    throw new AppError('session_limit_reached', `At most ${policy.maxConcurrentSessions} sessions at once are allowed; sign out elsewhere first`)
+    throw new AppError(
+      'session_limit_reached',
+      `At most ${policy.maxConcurrentSessions} sessions at once are allowed; sign out elsewhere first`,
+    )
   }
   // Oldest activity first; of equals the one created first.
   living.sort((a, b) => lastActive(runtime, a).getTime() - lastActive(runtime, b).getTime() || a.id - b.id)
   const evicted = living.splice(0, Math.max(0, surplus))
   for (const session of evicted) {
-    await endSession(tx, { id: session.id, lastActiveAt: lastActive(runtime, session) }, { reason: 'limit_exceeded', at: now })
+    await endSession(
+      tx,
+      { id: session.id, lastActiveAt: lastActive(runtime, session) },
+      { reason: 'limit_exceeded', at: now },
+    )
   }
 
   const refreshSecret = randomBytes(32)
@@ -86,6 +93,7 @@ function freeSeat(living: { seat: number }[]): number {
   return seat
 }
 
-const lastActive = (runtime: Runtime, session: { id: number; lastActiveAt: Date }) => new Date(runtime.activity.lastActiveAt(session))
+const lastActive = (runtime: Runtime, session: { id: number; lastActiveAt: Date }) =>
+  new Date(runtime.activity.lastActiveAt(session))
 
 export const after = (now: Date, seconds: number) => new Date(now.getTime() + seconds * 1000)

@@ -13,7 +13,9 @@ export async function revokeSession(runtime: Runtime, id: number, end: End): Pro
   const at = runtime.now()
   return runtime.db.transaction(async (tx) => {
     const session = await findSessionRow(tx, id)
-    return session ? endSession(tx, { id, lastActiveAt: new Date(runtime.activity.lastActiveAt(session)) }, { ...end, at }) : false
+    return session
+      ? endSession(tx, { id, lastActiveAt: new Date(runtime.activity.lastActiveAt(session)) }, { ...end, at })
+      : false
   })
 }
 

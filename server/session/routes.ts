@@ -1,7 +1,7 @@
-import { Router, json } from 'express'
+import { Router, type RequestHandler } from 'express'
 import * as z from 'zod'
 import { AppError } from '#server/error.ts'
-import { methodNotAllowed, parse, requireJson, sendJson, sendNothing, setQuota } from '#server/http/answer.ts'
+import { methodNotAllowed, parse, sendJson, sendNothing, setQuota } from '#server/http/answer.ts'
 import { addressOf, authenticate } from '#server/http/authenticate.ts'
 import { limitKey } from '#server/http/address.ts'
 import { openProfile } from '#server/identity/findOrCreate.ts'
@@ -13,23 +13,25 @@ import { publicSession, timedOut } from './session.ts'
 import { findSessionRow, listLive, type FoundSession } from './store.ts'
 
 /** Sessions as their owner sees them: look, refresh, sign out. */
-export function sessionRoutes(runtime: Runtime): Router {
+export function sessionRoutes(runtime: Runtime, body: RequestHandler[]): Router {
   const router = Router()
-  const body = [requireJson, json({ limit: '256kb' })]
   const { ids } = runtime.vault
 
   router.get('/v1/session', async (request, response) => {
     const access = await authenticate(runtime, request)
-    setQuota(response, await runtime.limits.call(limitKey(addressOf(runtime, request)), access.app.settings.rateLimits.callsPerAddress))
+    setQuota(
+      response,
+      await runtime.limits.call(limitKey(addressOf(runtime, request)), access.app.settings.rateLimits.callsPerAddress),
+    )
     sendJson(response, {
-      session: publicSession(runtime, access.app, access.found.session as never),
+      session: publicSession(runtime, access.app, access.session),
       user: publicUser(runtime, access.found),
       expiresIn: Math.max(0, Math.ceil((access.tokenExpiresAt.getTime() - runtime.now().getTime()) / 1000)),
     })
   })
   router.all('/v1/session', methodNotAllowed('GET'))
 
-  router.post('/v1/token/refresh', body, async (request, response) => {
+  router.post('/v1/token/refresh', ...body, async (request, response) => {
     const { refreshToken } = parse(z.strictObject({ refreshToken: z.string().min(1).max(5_000) }), request.body)
     setQuota(response, await runtime.limits.call(limitKey(addressOf(runtime, request)), CALLS_BEFORE_APP_IS_KNOWN))
     const { accessToken, expiresIn, refreshToken: successor } = await refresh(runtime, refreshToken)
@@ -72,7 +74,8 @@ export function sessionRoutes(runtime: Runtime): Router {
     const id = ids.parse('ses', request.params.id)
     const row = id === undefined ? undefined : await findSessionRow(runtime.db, id)
     // A session of somebody else is as unknown as one that never was.
-    if (!row || row.userId !== access.session.userId || row.endedAt) throw new AppError('not_found', 'You have no such session')
+    if (!row || row.userId !== access.session.userId || row.endedAt)
+      throw new AppError('not_found', 'You have no such session')
     await revokeSession(runtime, row.id, { reason: 'logout' })
     sendNothing(response)
   })

@@ -33,14 +33,23 @@ export function idleExpiry(runtime: Runtime, session: Lifetime, idleTimeout: num
 }
 
 /** Whether time has ended a session that nobody has: the reason and the moment, or undefined while it lives. */
-export function timedOut(runtime: Runtime, session: Lifetime, idleTimeout: number, now: Date): { reason: EndReason; at: Date } | undefined {
+export function timedOut(
+  runtime: Runtime,
+  session: Lifetime,
+  idleTimeout: number,
+  now: Date,
+): { reason: EndReason; at: Date } | undefined {
   if (now >= session.expiresAt) return { reason: 'absolute_timeout', at: session.expiresAt }
   const idle = idleExpiry(runtime, session, idleTimeout)
   return now >= idle ? { reason: 'idle_timeout', at: idle } : undefined
 }
 
 /** A session as the public API shows it (contract §3, Login). */
-export function publicSession(runtime: Runtime, app: App, session: Omit<SessionRow, 'refreshHash'> | SessionRow) {
+export function publicSession(
+  runtime: Runtime,
+  app: App,
+  session: Lifetime & Pick<SessionRow, 'userId' | 'createdAt' | 'method'>,
+) {
   const { ids } = runtime.vault
   return {
     id: ids.seal('ses', session.id),

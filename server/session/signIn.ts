@@ -37,7 +37,14 @@ export async function signIn(
     const person = await findOrCreate(runtime, tx, app, proof, now)
     if (person.blockedAt) throw new AppError('user_blocked', 'This account is blocked')
     const { userId, identityId } = person
-    const opened = await openSession(runtime, tx, { app, userId, identityId, method: proof.kind, origin: input.origin, now })
+    const opened = await openSession(runtime, tx, {
+      app,
+      userId,
+      identityId,
+      method: proof.kind,
+      origin: input.origin,
+      now,
+    })
     return { person, opened, opaque: await recordAccess(runtime, tx, app, opened.session, now) }
   })
   const { ids } = runtime.vault
@@ -50,7 +57,12 @@ export async function signIn(
     refreshToken: withSecret(ids, 'rt', session.id, refreshSecret).token,
     refreshExpiresIn: Math.floor((session.refreshExpiresAt.getTime() - now.getTime()) / 1000),
     session: publicSession(runtime, app, session),
-    user: { id: ids.seal('usr', person.userId), isNew: person.isNew, createdAt: person.createdAt.toISOString(), ...proof.profile },
+    user: {
+      id: ids.seal('usr', person.userId),
+      isNew: person.isNew,
+      createdAt: person.createdAt.toISOString(),
+      ...proof.profile,
+    },
     evictedSessions: evicted.map((id) => ids.seal('ses', id)),
   }
 }

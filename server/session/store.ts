@@ -40,7 +40,12 @@ export async function findSession(db: Reader, id: number): Promise<FoundSession 
   return row
 }
 
-const whole = statement('session_row', (db) => db.select().from(sessions).where(eq(sessions.id, param(sessions.id, 'id'))))
+const whole = statement('session_row', (db) =>
+  db
+    .select()
+    .from(sessions)
+    .where(eq(sessions.id, param(sessions.id, 'id'))),
+)
 
 export async function findSessionRow(db: Reader, id: number): Promise<SessionRow | undefined> {
   const [row] = await whole(db, { id })
@@ -89,7 +94,17 @@ const insertion = statement('session_insert', (db) =>
 
 export type NewSession = Pick<
   SessionRow,
-  'appId' | 'userId' | 'identityId' | 'seat' | 'method' | 'ip' | 'userAgent' | 'createdAt' | 'expiresAt' | 'refreshHash' | 'refreshExpiresAt'
+  | 'appId'
+  | 'userId'
+  | 'identityId'
+  | 'seat'
+  | 'method'
+  | 'ip'
+  | 'userAgent'
+  | 'createdAt'
+  | 'expiresAt'
+  | 'refreshHash'
+  | 'refreshExpiresAt'
 >
 
 /** @returns the new row's number */
@@ -117,12 +132,23 @@ export async function endSession(
   session: { id: number; lastActiveAt: Date },
   end: { reason: EndReason; at: Date; by?: string | undefined },
 ): Promise<boolean> {
-  const rows = await ending(tx, { id: session.id, reason: end.reason, at: end.at, by: end.by ?? null, lastActiveAt: session.lastActiveAt })
+  const rows = await ending(tx, {
+    id: session.id,
+    reason: end.reason,
+    at: end.at,
+    by: end.by ?? null,
+    lastActiveAt: session.lastActiveAt,
+  })
   return rows.length > 0
 }
 
 /** Ends every live session that `where` selects, at most `limit` of them; returns those that were ended. */
-export function endSessions(tx: Transaction, where: SQL | undefined, end: { reason: EndReason; at: Date; by?: string | undefined }, limit: number) {
+export function endSessions(
+  tx: Transaction,
+  where: SQL | undefined,
+  end: { reason: EndReason; at: Date; by?: string | undefined },
+  limit: number,
+) {
   const chosen = tx
     .select({ id: sessions.id })
     .from(sessions)
@@ -142,7 +168,10 @@ export const withIds = (ids: number[]): SQL => inArray(sessions.id, ids)
 const touching = statement('session_touch', (db) =>
   db
     .update(sessions)
-    .set({ lastActiveAt: sql.placeholder('at') as unknown as Date, activeMinute: sql.placeholder('minute') as unknown as number })
+    .set({
+      lastActiveAt: sql.placeholder('at') as unknown as Date,
+      activeMinute: sql.placeholder('minute') as unknown as number,
+    })
     .where(
       and(
         eq(sessions.id, param(sessions.id, 'id')),
@@ -162,7 +191,12 @@ const extending = statement('access_token_extend', (db) =>
   db
     .update(accessTokens)
     .set({ expiresAt: sql.placeholder('expiresAt') as unknown as Date })
-    .where(and(eq(accessTokens.id, param(accessTokens.id, 'id')), lt(accessTokens.expiresAt, param(accessTokens.expiresAt, 'expiresAt'))))
+    .where(
+      and(
+        eq(accessTokens.id, param(accessTokens.id, 'id')),
+        lt(accessTokens.expiresAt, param(accessTokens.expiresAt, 'expiresAt')),
+      ),
+    )
     .returning({ id: accessTokens.id }),
 )
 
@@ -176,7 +210,12 @@ export async function insertEvent(tx: Transaction, event: typeof sessionEvents.$
 }
 
 export function listEvents(db: Reader, sessionId: number, limit: number) {
-  return db.select().from(sessionEvents).where(eq(sessionEvents.sessionId, sessionId)).orderBy(asc(sessionEvents.id)).limit(limit)
+  return db
+    .select()
+    .from(sessionEvents)
+    .where(eq(sessionEvents.sessionId, sessionId))
+    .orderBy(asc(sessionEvents.id))
+    .limit(limit)
 }
 
 /** What a login evicted: the user's sessions that the limit ended in the very moment of that login. */
@@ -184,13 +223,25 @@ export function listEvictedBy(db: Reader, login: { userId: number; createdAt: Da
   return db
     .select({ id: sessions.id })
     .from(sessions)
-    .where(and(eq(sessions.userId, login.userId), eq(sessions.endedAt, login.createdAt), eq(sessions.endReason, 'limit_exceeded')))
+    .where(
+      and(
+        eq(sessions.userId, login.userId),
+        eq(sessions.endedAt, login.createdAt),
+        eq(sessions.endReason, 'limit_exceeded'),
+      ),
+    )
 }
 
 /** The login that evicted a session: the user's session that began in the moment in which this one ended. */
 export async function findReplacement(db: Reader, evicted: { userId: number; endedAt: Date }) {
   const [row] = await db
-    .select({ id: sessions.id, createdAt: sessions.createdAt, userAgent: sessions.userAgent, ip: sessions.ip, method: sessions.method })
+    .select({
+      id: sessions.id,
+      createdAt: sessions.createdAt,
+      userAgent: sessions.userAgent,
+      ip: sessions.ip,
+      method: sessions.method,
+    })
     .from(sessions)
     .where(and(eq(sessions.userId, evicted.userId), eq(sessions.createdAt, evicted.endedAt)))
     .orderBy(desc(sessions.id))

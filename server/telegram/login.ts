@@ -23,13 +23,23 @@ export const telegramLoginInput = z.union(
 )
 export type TelegramLoginInput = z.infer<typeof telegramLoginInput>
 
-type Checked = { id: string; profile: Profile; details: Record<string, string | boolean>; once: { hash: string; until: Date } }
+type Checked = {
+  id: string
+  profile: Profile
+  details: Record<string, string | boolean>
+  once: { hash: string; until: Date }
+}
 
 /**
  * Signs a person in by what Telegram says of them; an account is made on the first time.
  * @throws AppError invalid_request, invalid_signature, login_expired, user_blocked, session_limit_reached
  */
-export async function telegramLogin(runtime: Runtime, app: App, input: TelegramLoginInput, origin: Origin): Promise<Login> {
+export async function telegramLogin(
+  runtime: Runtime,
+  app: App,
+  input: TelegramLoginInput,
+  origin: Origin,
+): Promise<Login> {
   const now = runtime.now()
   const keys = keysOf(app)
   const checked =
@@ -55,16 +65,24 @@ function keysOf(app: App): BotKeys {
   const known = keysByApp.get(app)
   if (known) return known
   const { botToken } = app.secrets
-  if (!botToken) throw new AppError('invalid_request', 'This app has no bot token yet; an operator can set it in the console')
+  if (!botToken)
+    throw new AppError('invalid_request', 'This app has no bot token yet; an operator can set it in the console')
   const keys = botKeys(botToken, { environment: app.settings.telegram.testEnvironment ? 'test' : 'production' })
   keysByApp.set(app, keys)
   return keys
 }
 
-function checkSigned(app: App, keys: BotKeys, input: Exclude<TelegramLoginInput, { idToken: string }>, now: Date): Checked {
+function checkSigned(
+  app: App,
+  keys: BotKeys,
+  input: Exclude<TelegramLoginInput, { idToken: string }>,
+  now: Date,
+): Checked {
   const { maxAge } = app.settings.telegram
   const { user, authDate, hash } =
-    'initData' in input ? verifyInitData(input.initData, keys, now, maxAge) : verifyLoginWidget(input.loginWidget, keys, now, maxAge)
+    'initData' in input
+      ? verifyInitData(input.initData, keys, now, maxAge)
+      : verifyLoginWidget(input.loginWidget, keys, now, maxAge)
   const profile = {
     name: [user.firstName, user.lastName].filter(Boolean).join(' '),
     ...(user.username && { username: user.username }),
@@ -75,7 +93,12 @@ function checkSigned(app: App, keys: BotKeys, input: Exclude<TelegramLoginInput,
   return { id: user.id, profile, details, once: { hash, until: new Date(authDate.getTime() + (maxAge + 120) * 1000) } }
 }
 
-async function checkIdToken(runtime: Runtime, keys: BotKeys, input: { idToken: string; nonce?: string | undefined }, now: Date): Promise<Checked> {
+async function checkIdToken(
+  runtime: Runtime,
+  keys: BotKeys,
+  input: { idToken: string; nonce?: string | undefined },
+  now: Date,
+): Promise<Checked> {
   const identity = await verifyIdToken(input.idToken, {
     botId: keys.botId,
     jwks: telegramKeys(runtime),
@@ -103,7 +126,11 @@ function telegramKeys(runtime: Runtime): JWTVerifyGetKey {
   const known = keySets.get(runtime)
   if (known) return known
   const url = new URL(`${runtime.config.telegramOauthUrl}/.well-known/jwks.json`)
-  const keys = createRemoteJWKSet(url, { timeoutDuration: 3_000, cooldownDuration: 30_000, [customFetch]: runtime.fetch })
+  const keys = createRemoteJWKSet(url, {
+    timeoutDuration: 3_000,
+    cooldownDuration: 30_000,
+    [customFetch]: runtime.fetch,
+  })
   keySets.set(runtime, keys)
   return keys
 }

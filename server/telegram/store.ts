@@ -3,7 +3,10 @@ import type { Transaction } from '#server/db/database.ts'
 import { usedProofs } from '#server/db/schema.ts'
 
 /** Remembers a proof that may serve once; false when it was remembered already. */
-export async function insertUsedProof(tx: Transaction, proof: { appId: number; proofHash: Buffer; expiresAt: Date }): Promise<boolean> {
+export async function insertUsedProof(
+  tx: Transaction,
+  proof: { appId: number; proofHash: Buffer; expiresAt: Date },
+): Promise<boolean> {
   const rows = await tx.insert(usedProofs).values(proof).onConflictDoNothing().returning({ id: usedProofs.id })
   return rows.length > 0
 }

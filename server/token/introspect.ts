@@ -12,7 +12,9 @@ export type Introspection = { active: false } | { active: true; [claim: string]:
 /** What a token is worth right now, for the app's own server. Does not count as activity. */
 export async function introspect(runtime: Runtime, app: App, token: string): Promise<Introspection> {
   try {
-    return token.startsWith('gh_rt_') ? await introspectRefresh(runtime, app, token) : await introspectAccess(runtime, app, token)
+    return token.startsWith('gh_rt_')
+      ? await introspectRefresh(runtime, app, token)
+      : await introspectAccess(runtime, app, token)
   } catch (error) {
     if (error instanceof AppError && error.status < 500) return { active: false }
     throw error
@@ -34,10 +36,15 @@ async function introspectRefresh(runtime: Runtime, app: App, token: string): Pro
   const presented = readOpaque(runtime.vault.ids, token)
   if (presented?.kind !== 'rt') return { active: false }
   const row = await assertKnown(runtime, presented, app)
-  const current = presented.counter === row.refreshGeneration && timingSafeEqual(hashSecret(presented.secret), row.refreshHash)
+  const current =
+    presented.counter === row.refreshGeneration && timingSafeEqual(hashSecret(presented.secret), row.refreshHash)
   if (!current || runtime.now() >= row.refreshExpiresAt) return { active: false }
   const { found } = await liveSession(runtime, row.id)
-  return { ...common(runtime, { app, session: found.session }), token_type: 'refresh_token', exp: Math.floor(row.refreshExpiresAt.getTime() / 1000) }
+  return {
+    ...common(runtime, { app, session: found.session }),
+    token_type: 'refresh_token',
+    exp: Math.floor(row.refreshExpiresAt.getTime() / 1000),
+  }
 }
 
 function common(runtime: Runtime, access: Pick<Access, 'app' | 'session'>) {

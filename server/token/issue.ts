@@ -19,7 +19,13 @@ export function accessTtl(app: App, session: Pick<SessionRow, 'expiresAt'>, now:
  * The part of issuing that belongs into the transaction: the row of an opaque token. Returns the finished opaque token, or undefined
  * for an app whose tokens are JWTs, which are signed after the commit (`issueAccess`).
  */
-export async function recordAccess(runtime: Runtime, tx: Transaction, app: App, session: SessionRow, now: Date): Promise<string | undefined> {
+export async function recordAccess(
+  runtime: Runtime,
+  tx: Transaction,
+  app: App,
+  session: SessionRow,
+  now: Date,
+): Promise<string | undefined> {
   if (app.settings.sessionPolicy.accessTokenFormat === 'jwt') return undefined
   const secret = randomBytes(32)
   const expiresAt = new Date(now.getTime() + accessTtl(app, session, now) * 1000)
@@ -37,7 +43,8 @@ export async function issueAccess(
 ): Promise<AccessToken> {
   const ttl = accessTtl(app, session, now)
   return {
-    accessToken: opaque ?? (await signAccessToken(runtime, { app, sessionId: session.id, userId: session.userId, now, ttl })),
+    accessToken:
+      opaque ?? (await signAccessToken(runtime, { app, sessionId: session.id, userId: session.userId, now, ttl })),
     expiresIn: ttl,
   }
 }

@@ -39,7 +39,8 @@ export async function signAccessToken(
  */
 export async function verifyAccessJwt(runtime: Runtime, token: string): Promise<AccessClaims> {
   const claims = runtime.verified.get(token) ?? (await verify(runtime, token))
-  if (runtime.now().getTime() >= claims.exp * 1000) throw new AppError('token_expired', 'The access token has expired; refresh it')
+  if (runtime.now().getTime() >= claims.exp * 1000)
+    throw new AppError('token_expired', 'The access token has expired; refresh it')
   return claims
 }
 
@@ -63,12 +64,19 @@ async function verify(runtime: Runtime, token: string): Promise<AccessClaims> {
     )
     const sessionId = runtime.vault.ids.parse('ses', String(payload['sid']))
     if (sessionId === undefined) throw invalid()
-    const { exp, iat, jti, aud, sub } = payload as { exp: number; iat: number; jti: string; aud: string | string[]; sub: string }
+    const { exp, iat, jti, aud, sub } = payload as {
+      exp: number
+      iat: number
+      jti: string
+      aud: string | string[]
+      sub: string
+    }
     const claims = { sessionId, exp, iat, jti, aud, sub, client_id: String(payload['client_id']) }
     runtime.verified.add(token, claims)
     return claims
   } catch (cause) {
-    if (cause instanceof errors.JWTExpired) throw new AppError('token_expired', 'The access token has expired; refresh it', { cause })
+    if (cause instanceof errors.JWTExpired)
+      throw new AppError('token_expired', 'The access token has expired; refresh it', { cause })
     if (cause instanceof errors.JOSEError) throw invalid(cause)
     throw cause
   }

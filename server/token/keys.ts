@@ -48,7 +48,11 @@ export function createSigningKeys(db: Database, vault: Vault, now: () => Date): 
         return { kid: row.kid, state: row.state, jwk, key: (await importJWK(jwk, 'EdDSA')) as CryptoKey }
       }),
     )
-    loaded = { at: performance.now(), keys, active: { kid: signing.kid, key: (await importJWK(secret, 'EdDSA')) as CryptoKey } }
+    loaded = {
+      at: performance.now(),
+      keys,
+      active: { kid: signing.kid, key: (await importJWK(secret, 'EdDSA')) as CryptoKey },
+    }
   }
 
   function reload(): Promise<void> {
@@ -90,7 +94,11 @@ export function createSigningKeys(db: Database, vault: Vault, now: () => Date): 
       const active = rows.find((row) => row.state === 'active')
       const next = rows.find((row) => row.state === 'next')
       if (active) {
-        await moveKey(tx, active.id, { state: 'retired', retiredAt: now(), publishedUntil: new Date(now().getTime() + LONGEST_TOKEN_MS) })
+        await moveKey(tx, active.id, {
+          state: 'retired',
+          retiredAt: now(),
+          publishedUntil: new Date(now().getTime() + LONGEST_TOKEN_MS),
+        })
       }
       if (next) await moveKey(tx, next.id, { state: 'active', activatedAt: now() })
       else await addKey(tx, 'active')
@@ -106,5 +114,9 @@ async function newKey(): Promise<{ kid: string; publicJwk: JWK; privateJwk: JWK 
   const pair = await generateKeyPair('EdDSA', { crv: 'Ed25519', extractable: true })
   const publicJwk = await exportJWK(pair.publicKey)
   const kid = await calculateJwkThumbprint(publicJwk)
-  return { kid, publicJwk: { ...publicJwk, kid, alg: 'EdDSA', use: 'sig' }, privateJwk: await exportJWK(pair.privateKey) }
+  return {
+    kid,
+    publicJwk: { ...publicJwk, kid, alg: 'EdDSA', use: 'sig' },
+    privateJwk: await exportJWK(pair.privateKey),
+  }
 }

@@ -35,8 +35,11 @@ export async function refresh(runtime: Runtime, refreshToken: string, only?: App
     await tx.lock(`refresh of session ${presented.row}`)
     const session = await findSessionRow(tx, presented.row)
     if (!session || session.endedAt) return undefined
-    if (now >= session.refreshExpiresAt) throw new AppError('token_expired', 'The refresh token has expired; sign in again')
-    const next = app.settings.sessionPolicy.refreshRotation ? await rotate(tx, session, presented, app, now) : keep(session, presented)
+    if (now >= session.refreshExpiresAt)
+      throw new AppError('token_expired', 'The refresh token has expired; sign in again')
+    const next = app.settings.sessionPolicy.refreshRotation
+      ? await rotate(tx, session, presented, app, now)
+      : keep(session, presented)
     if (next === 'reused') {
       await endSession(tx, session, { reason: 'refresh_reuse', at: now })
       await insertEvent(tx, { sessionId: session.id, at: now, kind: 'refresh_reused' })
@@ -58,7 +61,9 @@ export async function refresh(runtime: Runtime, refreshToken: string, only?: App
     ...access,
     app,
     session,
-    ...(successor && { refreshToken: withSecret(runtime.vault.ids, 'rt', session.id, successor.secret, successor.generation).token }),
+    ...(successor && {
+      refreshToken: withSecret(runtime.vault.ids, 'rt', session.id, successor.secret, successor.generation).token,
+    }),
   }
 }
 
@@ -81,7 +86,8 @@ async function note(tx: Transaction, session: SessionRow, now: Date): Promise<vo
 
 function keep(session: SessionRow, presented: Presented): undefined {
   // A token from before rotation was switched off is spent all the same.
-  if (presented.counter !== session.refreshGeneration || !same(hashSecret(presented.secret), session.refreshHash)) throw invalid()
+  if (presented.counter !== session.refreshGeneration || !same(hashSecret(presented.secret), session.refreshHash))
+    throw invalid()
   return undefined
 }
 
@@ -94,7 +100,9 @@ async function rotate(tx: Transaction, session: SessionRow, presented: Presented
       refreshGeneration: generation,
       refreshedAt: now,
       refreshSuccessorSealed: sealFor(presented.secret, secret),
-      refreshExpiresAt: new Date(Math.min(after(now, app.settings.sessionPolicy.refreshTokenTtl).getTime(), session.expiresAt.getTime())),
+      refreshExpiresAt: new Date(
+        Math.min(after(now, app.settings.sessionPolicy.refreshTokenTtl).getTime(), session.expiresAt.getTime()),
+      ),
     })
     return { secret, generation }
   }
@@ -121,7 +129,8 @@ function openWith(predecessor: Buffer, sealed: Buffer | null): Buffer | undefine
   }
 }
 
-const keyOf = (predecessor: Buffer) => Buffer.from(hkdfSync('sha256', predecessor, '', 'gatehouse refresh successor', 32))
+const keyOf = (predecessor: Buffer) =>
+  Buffer.from(hkdfSync('sha256', predecessor, '', 'gatehouse refresh successor', 32))
 
 const same = (a: Buffer, b: Buffer) => a.length === b.length && timingSafeEqual(a, b)
 

@@ -17,14 +17,20 @@ export function tokenRoutes(runtime: Runtime): Router {
 
   router.post('/oauth/introspect', form, async (request, response) => {
     const app = await callingApp(runtime, request, 'tokens:introspect')
-    setQuota(response, await runtime.limits.call(limitKey(addressOf(runtime, request)), app.settings.rateLimits.callsPerAddress))
+    setQuota(
+      response,
+      await runtime.limits.call(limitKey(addressOf(runtime, request)), app.settings.rateLimits.callsPerAddress),
+    )
     sendJson(response, await introspect(runtime, app, field(request, 'token')))
   })
   router.all('/oauth/introspect', methodNotAllowed('POST'))
 
   router.post('/oauth/revoke', form, async (request, response) => {
     const app = await callingApp(runtime, request, 'tokens:revoke')
-    setQuota(response, await runtime.limits.call(limitKey(addressOf(runtime, request)), app.settings.rateLimits.callsPerAddress))
+    setQuota(
+      response,
+      await runtime.limits.call(limitKey(addressOf(runtime, request)), app.settings.rateLimits.callsPerAddress),
+    )
     await revokeToken(runtime, field(request, 'token'), { reason: 'revoked_by_app' }, app)
     response.setHeader('cache-control', 'no-store')
     response.status(200).end()
@@ -34,7 +40,10 @@ export function tokenRoutes(runtime: Runtime): Router {
   router.post('/oauth/token', form, async (request, response) => {
     const grant = field(request, 'grant_type')
     const app = await callingApp(runtime, request, 'tokens:exchange')
-    setQuota(response, await runtime.limits.call(limitKey(addressOf(runtime, request)), app.settings.rateLimits.callsPerAddress))
+    setQuota(
+      response,
+      await runtime.limits.call(limitKey(addressOf(runtime, request)), app.settings.rateLimits.callsPerAddress),
+    )
     if (grant !== 'refresh_token') {
       sendJson(response, { error: 'unsupported_grant_type', error_description: 'This grant type is not offered' }, 400)
       return
@@ -95,10 +104,12 @@ function field(request: Request, name: string): string {
 /** RFC 6749 §2.3.1 in its two spellings, or the key as a bearer token; the address counts in any case. */
 export function callingApp(runtime: Runtime, request: Request, scope: ApiKeyScope): Promise<App> {
   const ip = addressOf(runtime, request)
-  const [, scheme, value] = /^(Bearer|Basic) +([A-Za-z0-9._~+/=-]{1,1000})$/i.exec(request.headers.authorization ?? '') ?? []
+  const [, scheme, value] =
+    /^(Bearer|Basic) +([A-Za-z0-9._~+/=-]{1,1000})$/i.exec(request.headers.authorization ?? '') ?? []
   const body = (request.body ?? {}) as Record<string, unknown>
   const text = (name: string) => (typeof body[name] === 'string' && body[name] !== '' ? body[name] : undefined)
-  if (scheme?.toLowerCase() === 'bearer') return authenticateApp(runtime, { key: value, clientId: text('client_id'), ip }, scope)
+  if (scheme?.toLowerCase() === 'bearer')
+    return authenticateApp(runtime, { key: value, clientId: text('client_id'), ip }, scope)
   if (scheme?.toLowerCase() === 'basic') {
     const [clientId, key] = basic(value!)
     return authenticateApp(runtime, { key, clientId, ip }, scope)

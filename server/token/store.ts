@@ -38,13 +38,19 @@ const insertion = statement('access_token_insert', (db) =>
 )
 
 /** @returns the new row's number, which goes into the token */
-export async function insertAccessToken(tx: Transaction, token: { sessionId: number; tokenHash: Buffer; expiresAt: Date }): Promise<number> {
+export async function insertAccessToken(
+  tx: Transaction,
+  token: { sessionId: number; tokenHash: Buffer; expiresAt: Date },
+): Promise<number> {
   const [row] = await insertion(tx, token)
   return row!.id
 }
 
 const lookup = statement('access_token_lookup', (db) =>
-  db.select().from(accessTokens).where(eq(accessTokens.id, param(accessTokens.id, 'id'))),
+  db
+    .select()
+    .from(accessTokens)
+    .where(eq(accessTokens.id, param(accessTokens.id, 'id'))),
 )
 
 export async function findAccessToken(db: Reader, id: number) {
@@ -54,7 +60,10 @@ export async function findAccessToken(db: Reader, id: number) {
 
 /** Removes opaque tokens that nobody can use again; returns how many. */
 export async function deleteExpiredTokens(tx: Transaction, before: Date): Promise<number> {
-  const rows = await tx.delete(accessTokens).where(lte(accessTokens.expiresAt, before)).returning({ id: accessTokens.id })
+  const rows = await tx
+    .delete(accessTokens)
+    .where(lte(accessTokens.expiresAt, before))
+    .returning({ id: accessTokens.id })
   return rows.length
 }
 
@@ -68,5 +77,8 @@ export type RefreshState = {
 }
 
 export async function setRefresh(tx: Transaction, sessionId: number, state: Partial<RefreshState>): Promise<void> {
-  await tx.update(sessions).set(state).where(and(eq(sessions.id, sessionId)))
+  await tx
+    .update(sessions)
+    .set(state)
+    .where(and(eq(sessions.id, sessionId)))
 }

@@ -1,7 +1,15 @@
 import { hash } from 'node:crypto'
 
 /** Claims of an access token that was verified once (RFC 9068). */
-export type AccessClaims = { sessionId: number; exp: number; jti: string; aud: string | string[]; sub: string; client_id: string; iat: number }
+export type AccessClaims = {
+  sessionId: number
+  exp: number
+  jti: string
+  aud: string | string[]
+  sub: string
+  client_id: string
+  iat: number
+}
 
 const MOST = 20_000
 

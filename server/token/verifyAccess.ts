@@ -31,16 +31,24 @@ export async function verifyAccess(runtime: Runtime, token: string): Promise<Acc
 async function verifyJwt(runtime: Runtime, token: string): Promise<Access> {
   const claims = await verifyAccessJwt(runtime, token)
   const { found, app } = await liveSession(runtime, claims.sessionId)
-  return { app, session: found.session, found, tokenExpiresAt: new Date(claims.exp * 1000), token: { kind: 'jwt', jti: claims.jti } }
+  return {
+    app,
+    session: found.session,
+    found,
+    tokenExpiresAt: new Date(claims.exp * 1000),
+    token: { kind: 'jwt', jti: claims.jti },
+  }
 }
 
 async function verifyOpaque(runtime: Runtime, token: string): Promise<Access> {
   const presented = readOpaque(runtime.vault.ids, token)
   const row = presented?.kind === 'at' ? await findAccessToken(runtime.db, presented.row) : undefined
-  if (!row || !presented || !matches(presented.secret, row.tokenHash)) throw new AppError('token_invalid', 'This is not an access token of ours')
+  if (!row || !presented || !matches(presented.secret, row.tokenHash))
+    throw new AppError('token_invalid', 'This is not an access token of ours')
   const { found, app } = await liveSession(runtime, row.sessionId)
   const tokenExpiresAt = slidingExpiry(runtime, app, row, found.session.expiresAt)
-  if (runtime.now() >= tokenExpiresAt) throw new AppError('token_expired', 'The access token has not been used in time; refresh it')
+  if (runtime.now() >= tokenExpiresAt)
+    throw new AppError('token_expired', 'The access token has not been used in time; refresh it')
   return { app, session: found.session, found, tokenExpiresAt, token: { kind: 'opaque', row: row.id } }
 }
 
@@ -54,9 +62,11 @@ function slidingExpiry(runtime: Runtime, app: App, row: { id: number; expiresAt:
 /** The session with its app, refused unless it lives. */
 export async function liveSession(runtime: Runtime, sessionId: number): Promise<{ found: FoundSession; app: App }> {
   const found = await findSession(runtime.db, sessionId)
-  if (!found) throw new AppError('session_revoked', 'This session no longer exists', { details: { reason: 'user_erased' } })
+  if (!found)
+    throw new AppError('session_revoked', 'This session no longer exists', { details: { reason: 'user_erased' } })
   const app = await appAt(runtime, found.session.appId, found.appVersion)
-  if (!app) throw new AppError('session_revoked', 'This session no longer exists', { details: { reason: 'user_erased' } })
+  if (!app)
+    throw new AppError('session_revoked', 'This session no longer exists', { details: { reason: 'user_erased' } })
   if (found.session.endedAt) throw await refuseEnded(runtime, { ...found.session, endedAt: found.session.endedAt })
   if (app.disabled) throw new AppError('app_disabled', 'This app is switched off')
   const over = timedOut(runtime, found.session, app.settings.sessionPolicy.idleTimeout, runtime.now())

@@ -1,0 +1,197 @@
+import { AppError } from '#server/error.ts'
+import { isUniqueViolation } from '#server/db/database.ts'
+import { recordAudit, type Actor } from '#server/operator/audit.ts'
+import type { Runtime } from '#server/runtime.ts'
+import { revokeAppSessions } from '#server/session/revoke.ts'
+import { openApp, type App } from './app.ts'
+import { defaultSettings, type AppPatch, type AppSecrets, type AppSettings, type NewApp } from './settings.ts'
+import { deleteApp, findApp, insertApp, updateApp } from './store.ts'
+
+/** Makes an app. @throws AppError conflict when the slug is taken, invalid_request when none can be made of the name */
+export async function createApp(runtime: Runtime, actor: Actor, input: NewApp): Promise<App> {
+  const { name, slug: wanted, disabled = false, ...patch } = input
+  const { settings, secrets } = merge(defaultSettings, {}, patch)
+  const slug = wanted ?? slugOf(name)
+  const now = runtime.now()
+  const row = await uniqueSlug(slug, () =>
+    runtime.db.transaction(async (tx) => {
+      const row = await insertApp(tx, {
+        name,
+        slug,
+        disabled,
+        ...stored(runtime, settings, secrets),
+        createdAt: now,
+        updatedAt: now,
+      })
+      const app = openApp(runtime.vault, row)
+      await recordAudit(tx, {
+        at: now,
+        actor,
+        action: 'app.create',
+        appId: row.id,
+        target: { kind: 'app', id: row.id, label: name },
+        after: describe(app),
+      })
+      return row
+    }),
+  )
+  return openApp(runtime.vault, row)
+}
+
+/**
+ * Changes any part of an app's settings. With `version` the change is refused when somebody changed the app since. Switching an app off ends its
+ * sessions.
+ * @throws AppError not_found, conflict
+ */
+export async function changeApp(
+  runtime: Runtime,
+  actor: Actor,
+  id: number,
+  patch: AppPatch,
+  version?: number,
+): Promise<App> {
+  const now = runtime.now()
+  const { before, after } = await uniqueSlug(patch.slug ?? '', () =>
+    runtime.db.transaction(async (tx) => {
+      await tx.lock(`app ${id}`)
+      const row = await findApp(tx, id)
+      if (!row) throw new AppError('not_found', 'There is no such app')
+      if (version !== undefined && version !== row.version) {
+        throw new AppError('conflict', 'Somebody changed this app meanwhile; load it again and repeat your change')
+      }
+      const before = openApp(runtime.vault, row)
+      const { name = row.name, slug = row.slug, disabled = row.disabled, ...rest } = patch
+      const { settings, secrets } = merge(before.settings, before.secrets, rest)
+      const changed = await updateApp(tx, id, row.version, {
+        name,
+        slug,
+        disabled,
+        ...stored(runtime, settings, secrets),
+        updatedAt: now,
+      })
+      if (!changed)
+        throw new AppError('conflict', 'Somebody changed this app meanwhile; load it again and repeat your change')
+      const after = openApp(runtime.vault, changed)
+      const difference = differences(describe(before), {
+        ...describe(after),
+        ...(JSON.stringify(before.secrets) !== JSON.stringify(after.secrets) && { secretsChanged: true }),
+      })
+      if (difference) {
+        await recordAudit(tx, {
+          at: now,
+          actor,
+          action: 'app.update',
+          appId: id,
+          target: { kind: 'app', id, label: name },
+          ...difference,
+        })
+      }
+      return { before, after }
+    }),
+  )
+  runtime.apps.delete(id)
+  // Already refused by the app's state; this makes the end of each session visible and final.
+  if (after.disabled && !before.disabled)
+    await revokeAppSessions(runtime, id, { reason: 'app_disabled', by: actor.label })
+  return after
+}
+
+/** Removes an app with all its users, sessions and keys. */
+export async function removeApp(runtime: Runtime, actor: Actor, id: number): Promise<void> {
+  const now = runtime.now()
+  await runtime.db.transaction(async (tx) => {
+    const row = await findApp(tx, id)
+    if (!row) throw new AppError('not_found', 'There is no such app')
+    const before = describe(openApp(runtime.vault, row))
+    await deleteApp(tx, id)
+    await recordAudit(tx, {
+      at: now,
+      actor,
+      action: 'app.delete',
+      appId: id,
+      target: { kind: 'app', id, label: row.name },
+      before,
+    })
+  })
+  runtime.apps.delete(id)
+}
+
+type SettingsPatch = Omit<AppPatch, 'name' | 'slug' | 'disabled'>
+
+function merge(
+  settings: AppSettings,
+  secrets: AppSecrets,
+  patch: SettingsPatch,
+): { settings: AppSettings; secrets: AppSecrets } {
+  const { botToken, ...telegram } = patch.telegram ?? {}
+  const merged: Record<string, unknown> = { ...settings }
+  for (const [key, value] of Object.entries({ ...patch, telegram })) {
+    if (value === undefined) continue
+    const current = merged[key]
+    merged[key] = isGroup(value) && isGroup(current) ? { ...current, ...defined(value) } : value
+  }
+  const opened = { ...secrets }
+  if (botToken === null) delete opened.botToken
+  else if (botToken !== undefined) opened.botToken = botToken
+  return { settings: merged as AppSettings, secrets: opened }
+}
+
+const isGroup = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+const defined = (group: Record<string, unknown>) =>
+  Object.fromEntries(Object.entries(group).filter(([, value]) => value !== undefined))
+
+function stored(runtime: Runtime, settings: AppSettings, secrets: AppSecrets) {
+  return {
+    settings: JSON.stringify(settings),
+    secretsSealed: runtime.vault.seal(JSON.stringify(secrets), 'apps.secrets'),
+  }
+}
+
+/** An app as the audit log and the management API show it: secrets only as set or not. */
+export function describe(app: App) {
+  const { telegram, ...settings } = app.settings
+  return {
+    name: app.name,
+    slug: app.slug,
+    disabled: app.disabled,
+    ...settings,
+    telegram: {
+      botTokenSet: app.secrets.botToken !== undefined,
+      botId: app.secrets.botToken?.split(':')[0] ?? null,
+      ...telegram,
+    },
+  }
+}
+
+/** The members that differ, before and after, or undefined when none do. */
+function differences(before: Record<string, unknown>, after: Record<string, unknown>) {
+  const keys = Object.keys(after).filter((key) => JSON.stringify(before[key]) !== JSON.stringify(after[key]))
+  const pick = (from: Record<string, unknown>) => Object.fromEntries(keys.map((key) => [key, from[key]]))
+  return keys.length > 0 ? { before: pick(before), after: pick(after) } : undefined
+}
+
+function slugOf(name: string): string {
+  const slug = name
+    .normalize('NFKD')
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, '-')
+    .slice(0, 60)
+    .replace(/^-+|-+$/g, '')
+  if (!slug || slug.startsWith('app_'))
+    throw new AppError('invalid_request', 'No slug can be made of this name; give one', {
+      errors: [{ path: 'slug', message: 'is needed' }],
+    })
+  return slug
+}
+
+async function uniqueSlug<T>(slug: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    if (!isUniqueViolation(error)) throw error
+    throw new AppError('conflict', `The slug ${slug} is taken`, {
+      errors: [{ path: 'slug', message: 'is taken by another app' }],
+    })
+  }
+}

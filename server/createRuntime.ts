@@ -1,0 +1,46 @@
+import { pino, type DestinationStream } from 'pino'
+import type { Config } from './config.ts'
+import { openDatabase } from './db/open.ts'
+import { createLimits } from './http/limits.ts'
+import type { Runtime } from './runtime.ts'
+import { secretKey } from './secret/secretKey.ts'
+import { createVault } from './secret/vault.ts'
+import { createActivity } from './session/activity.ts'
+import { createSigningKeys } from './token/keys.ts'
+import { createVerifiedTokens } from './token/verified.ts'
+
+/** Opens everything a configuration names. The schema must stand already (db/migrate.ts). `closeRuntime` takes it down. */
+export function createRuntime(
+  config: Config,
+  parts: { now?: () => Date; fetch?: typeof fetch; logTo?: DestinationStream } = {},
+): Runtime {
+  const log = pino(
+    { level: config.logLevel, base: null, timestamp: pino.stdTimeFunctions.isoTime },
+    parts.logTo ?? pino.destination({ sync: false }),
+  )
+  const db = openDatabase(config.databaseUrl, {
+    onError: (error) => log.error({ err: error }, 'a database connection was lost'),
+  })
+  const vault = createVault(secretKey(config))
+  const now = parts.now ?? (() => new Date())
+  return {
+    config,
+    db,
+    now,
+    fetch: parts.fetch ?? fetch,
+    log,
+    vault,
+    apps: new Map(),
+    keys: createSigningKeys(db, vault, now),
+    verified: createVerifiedTokens(),
+    activity: createActivity(db, (error) => log.error({ err: error }, 'activity was not written and will be again')),
+    limits: createLimits(db, config.rateLimits),
+    stopping: false,
+  }
+}
+
+/** Writes what is only in memory and closes the database. */
+export async function closeRuntime(runtime: Runtime): Promise<void> {
+  await runtime.activity.close()
+  await runtime.db.close()
+}

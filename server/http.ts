@@ -1,0 +1,33 @@
+import express, { json, type Express, type RequestHandler } from 'express'
+import { AppError } from './error.ts'
+import { answerErrors, requireJson } from './http/answer.ts'
+import { cors } from './http/cors.ts'
+import { healthRoutes } from './http/health.ts'
+import { securityHeaders } from './http/security.ts'
+import type { Runtime } from './runtime.ts'
+import { sessionRoutes } from './session/routes.ts'
+import { telegramRoutes } from './telegram/routes.ts'
+import { tokenRoutes } from './token/routes.ts'
+import { tonRoutes } from './ton/routes.ts'
+
+/** The whole HTTP surface, on one page. */
+export function createHttp(runtime: Runtime): Express {
+  const app = express()
+  app.disable('x-powered-by')
+  app.disable('etag')
+  app.set('query parser', 'simple')
+  const body: RequestHandler[] = [requireJson, json({ limit: '256kb' })]
+
+  app.use(securityHeaders)
+  app.use('/v1', cors(runtime))
+  app.use(sessionRoutes(runtime, body))
+  app.use(tokenRoutes(runtime))
+  app.use(telegramRoutes(runtime, body))
+  app.use(tonRoutes(runtime, body))
+  app.use(healthRoutes(runtime))
+  app.use(() => {
+    throw new AppError('not_found', 'There is nothing at this address')
+  })
+  app.use(answerErrors(runtime))
+  return app
+}

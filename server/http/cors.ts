@@ -1,0 +1,46 @@
+import type { RequestHandler } from 'express'
+import { findByKey } from '#server/app/app.ts'
+import { appSettings } from '#server/app/settings.ts'
+import { listAllApps } from '#server/app/store.ts'
+import type { Runtime } from '#server/runtime.ts'
+
+const FRESH_MS = 2_000
+
+/**
+ * Lets the web pages of an app call the public API: the Origin must be, byte for byte, one that the app lists. On paths that do not
+ * name the app the bearer token does, so there any app's origin may ask; a token is never sent by itself, as a cookie would be.
+ */
+export function cors(runtime: Runtime): RequestHandler {
+  let known: { at: number; origins: Set<string> } | undefined
+
+  async function anyOrigin(): Promise<Set<string>> {
+    if (known && performance.now() - known.at < FRESH_MS) return known.origins
+    const apps = await listAllApps(runtime.db)
+    const origins = new Set(
+      apps.filter((app) => !app.disabled).flatMap((app) => appSettings.parse(JSON.parse(app.settings)).allowedOrigins),
+    )
+    known = { at: performance.now(), origins }
+    return origins
+  }
+
+  return async (request, response, next) => {
+    const { origin } = request.headers
+    if (origin === undefined) return next()
+    response.vary('Origin')
+    const key = /^\/v1\/apps\/([^/]+)\//.exec(request.originalUrl)?.[1]
+    const allowed =
+      key === undefined ? await anyOrigin() : new Set((await findByKey(runtime, key))?.settings.allowedOrigins)
+    const permitted = allowed.has(origin)
+    if (permitted) {
+      response.setHeader('access-control-allow-origin', origin)
+      response.setHeader('access-control-expose-headers', 'RateLimit, RateLimit-Policy, Retry-After, WWW-Authenticate')
+    }
+    if (request.method !== 'OPTIONS') return next()
+    if (permitted) {
+      response.setHeader('access-control-allow-methods', 'GET, POST, PUT, PATCH, DELETE')
+      response.setHeader('access-control-allow-headers', 'authorization, content-type, idempotency-key')
+      response.setHeader('access-control-max-age', '600')
+    }
+    response.status(204).end()
+  }
+}

@@ -1,0 +1,19 @@
+import { Router, type RequestHandler } from 'express'
+import { getApp } from '#server/app/app.ts'
+import { limitKey } from '#server/http/address.ts'
+import { methodNotAllowed, parse, sendJson, setQuota } from '#server/http/answer.ts'
+import { originOf } from '#server/http/authenticate.ts'
+import type { Runtime } from '#server/runtime.ts'
+import { telegramLogin, telegramLoginInput } from './login.ts'
+
+export function telegramRoutes(runtime: Runtime, body: RequestHandler[]): Router {
+  const router = Router()
+  router.post('/v1/apps/:app/telegram/login', ...body, async (request, response) => {
+    const app = await getApp(runtime, String(request.params['app']))
+    const origin = originOf(runtime, request)
+    setQuota(response, await runtime.limits.signIn(app, limitKey(origin.ip)))
+    sendJson(response, await telegramLogin(runtime, app, parse(telegramLoginInput, request.body), origin))
+  })
+  router.all('/v1/apps/:app/telegram/login', methodNotAllowed('POST'))
+  return router
+}

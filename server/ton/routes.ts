@@ -1,0 +1,33 @@
+import { Router, type RequestHandler } from 'express'
+import * as z from 'zod'
+import { getApp } from '#server/app/app.ts'
+import { limitKey } from '#server/http/address.ts'
+import { methodNotAllowed, parse, sendJson, setQuota } from '#server/http/answer.ts'
+import { originOf } from '#server/http/authenticate.ts'
+import type { Runtime } from '#server/runtime.ts'
+import { parseAddress } from './address.ts'
+import { tonLogin, tonLoginInput } from './login.ts'
+import { createNonce } from './nonce.ts'
+
+const nonceInput = z.strictObject({ address: z.string().min(1).max(80).optional() })
+
+export function tonRoutes(runtime: Runtime, body: RequestHandler[]): Router {
+  const router = Router()
+
+  router.post('/v1/apps/:app/ton/nonce', ...body, async (request, response) => {
+    const app = await getApp(runtime, String(request.params['app']))
+    setQuota(response, await runtime.limits.signIn(app, limitKey(originOf(runtime, request).ip)))
+    const { address } = parse(nonceInput, request.body)
+    sendJson(response, await createNonce(runtime, app, address === undefined ? undefined : parseAddress(address)), 201)
+  })
+  router.all('/v1/apps/:app/ton/nonce', methodNotAllowed('POST'))
+
+  router.post('/v1/apps/:app/ton/login', ...body, async (request, response) => {
+    const app = await getApp(runtime, String(request.params['app']))
+    const origin = originOf(runtime, request)
+    setQuota(response, await runtime.limits.signIn(app, limitKey(origin.ip)))
+    sendJson(response, await tonLogin(runtime, app, parse(tonLoginInput, request.body), origin))
+  })
+  router.all('/v1/apps/:app/ton/login', methodNotAllowed('POST'))
+  return router
+}

@@ -1,0 +1,63 @@
+import { and, eq, gt, isNull, lte, sql } from 'drizzle-orm'
+import type { Reader, Transaction } from '#server/db/database.ts'
+import { nonces } from '#server/db/schema.ts'
+import { param, statement } from '#server/db/statement.ts'
+
+export type NonceRow = typeof nonces.$inferSelect
+
+const insertion = statement('nonce_insert', (db) =>
+  db
+    .insert(nonces)
+    .values({
+      appId: sql.placeholder('appId'),
+      seed: sql.placeholder('seed'),
+      address: sql.placeholder('address'),
+      expiresAt: sql.placeholder('expiresAt'),
+    })
+    .returning({ id: nonces.id }),
+)
+
+export async function insertNonce(
+  tx: Transaction,
+  nonce: { appId: number; seed: Buffer; address: string | null; expiresAt: Date },
+): Promise<number> {
+  const [row] = await insertion(tx, nonce)
+  return row!.id
+}
+
+const lookup = statement('nonce_lookup', (db) =>
+  db
+    .select()
+    .from(nonces)
+    .where(eq(nonces.id, param(nonces.id, 'id'))),
+)
+
+export async function findNonce(db: Reader, id: number): Promise<NonceRow | undefined> {
+  const [row] = await lookup(db, { id })
+  return row
+}
+
+const consumption = statement('nonce_consume', (db) =>
+  db
+    .update(nonces)
+    .set({ usedAt: sql.placeholder('now') as unknown as Date })
+    .where(
+      and(
+        eq(nonces.id, param(nonces.id, 'id')),
+        isNull(nonces.usedAt),
+        gt(nonces.expiresAt, param(nonces.expiresAt, 'now')),
+      ),
+    )
+    .returning({ id: nonces.id }),
+)
+
+/** Uses a nonce once; false when it was used or has expired. */
+export async function consumeNonce(tx: Transaction, id: number, now: Date): Promise<boolean> {
+  const rows = await consumption(tx, { id, now })
+  return rows.length > 0
+}
+
+export async function deleteExpiredNonces(tx: Transaction, before: Date): Promise<number> {
+  const rows = await tx.delete(nonces).where(lte(nonces.expiresAt, before)).returning({ id: nonces.id })
+  return rows.length
+}

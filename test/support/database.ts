@@ -1,0 +1,48 @@
+import { mkdtempSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import pg from 'pg'
+import { inject } from 'vitest'
+import { dialect } from '../../server/db/dialect.ts'
+import { migrate } from '../../server/db/migrate.ts'
+
+let template: Promise<string> | undefined
+let counter = 0
+
+/** A fresh, migrated database of the engine this run is about; its URL. */
+export async function freshDatabase(): Promise<string> {
+  if (dialect === 'sqlite') {
+    const url = `file:${join(mkdtempSync(join(tmpdir(), 'gatehouse-')), 'test.db')}`
+    await migrate(url)
+    return url
+  }
+  template ??= makeTemplate()
+  const name = `t${process.pid}_${Date.now().toString(36)}_${counter++}`
+  const source = await template
+  await asAdmin((client) => client.query(`create database ${name} template ${source}`))
+  return urlOf(name)
+}
+
+/** Migrating once and copying is twenty times faster than migrating for each test file. */
+async function makeTemplate(): Promise<string> {
+  const name = `template_${process.pid}_${Date.now().toString(36)}`
+  await asAdmin((client) => client.query(`create database ${name}`))
+  await migrate(urlOf(name))
+  return name
+}
+
+function urlOf(database: string): string {
+  const url = new URL(inject('postgresUrl'))
+  url.pathname = `/${database}`
+  return url.toString()
+}
+
+async function asAdmin(work: (client: pg.Client) => Promise<unknown>): Promise<void> {
+  const client = new pg.Client({ connectionString: inject('postgresUrl') })
+  await client.connect()
+  try {
+    await work(client)
+  } finally {
+    await client.end()
+  }
+}

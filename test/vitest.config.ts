@@ -1,0 +1,43 @@
+import { fileURLToPath } from 'node:url'
+import { defineConfig } from 'vitest/config'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+
+/** Checks that need no database: run once. */
+const pure = ['test/telegram/**', 'test/ton/**', 'test/secret/**', 'test/*.test.ts']
+
+export default defineConfig({
+  root,
+  test: {
+    // The same tests, once per engine; `npm test -- --project sqlite` runs one.
+    projects: [
+      {
+        root,
+        test: {
+          name: 'pure',
+          include: pure.map((path) => (path.endsWith('.ts') ? path : `${path}/*.test.ts`)),
+          env: { DATABASE_URL: 'file:test.db' },
+        },
+      },
+      {
+        root,
+        test: {
+          name: 'sqlite',
+          include: ['test/**/*.test.ts'],
+          exclude: [...pure, 'test/web/**'],
+          env: { DATABASE_URL: 'file:test.db' },
+        },
+      },
+      {
+        root,
+        test: {
+          name: 'postgresql',
+          include: ['test/**/*.test.ts'],
+          exclude: [...pure, 'test/web/**'],
+          env: { DATABASE_URL: 'postgres://' },
+          globalSetup: ['test/support/postgres.setup.ts'],
+        },
+      },
+    ],
+  },
+})
