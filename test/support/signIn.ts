@@ -1,10 +1,10 @@
 import { call, type Answer, type TestServer } from './server.ts'
 import { alice, botToken, initData, type TelegramPerson } from './telegram.ts'
 import type { App } from '../../server/app/app.ts'
-import type { AppPatch } from '../../server/app/settings.ts'
+import type { NewApp } from '../../server/app/settings.ts'
 
 /** An app whose bot is the tests' bot. */
-export function telegramApp(server: TestServer, input: AppPatch = {}): Promise<App> {
+export function telegramApp(server: TestServer, input: Partial<NewApp> = {}): Promise<App> {
   return server.createApp({ ...input, telegram: { botToken, ...input.telegram } })
 }
 
