@@ -5,7 +5,7 @@ import { walletCodes, type WalletCode } from './walletCodes.ts'
 /** A state init of a known wallet. */
 export type WalletStateInit = {
   code: WalletCode
-  /** The data cell's bits, padded to whole bytes. */
+  /** The data cell's bits, closed to whole bytes. */
   data: Buffer
   /** The representation hash of the state init, which is the wallet's address. */
   hash: Buffer
@@ -93,7 +93,7 @@ function sameTree(boc: Buffer, cells: number, cell: number, node: Node): boolean
   if (cell >= cells) return false
   const at = offsets[cell] ?? 0
   const end = at + node.bytes.length
-  if (boc.compare(node.bytes, 0, node.bytes.length, at, end) !== 0) return false
+  if (!boc.subarray(at, end).equals(node.bytes)) return false
   return node.references.every((reference, position) => {
     const next = boc[end + position] ?? 0
     // References point forward, or the bag is none.
