@@ -8,7 +8,7 @@ import { verifyEd25519, verifyEd25519Async } from './ed25519.ts'
 /** TON Connect's `TonProofItemReplySuccess.proof`. The specification has the timestamp as a string, the SDK as a number. */
 export type TonProof = {
   timestamp: number | string
-  domain: { value: string; lengthBytes?: number }
+  domain: { value: string; lengthBytes?: number | undefined }
   signature: string
   payload: string
 }
@@ -22,7 +22,7 @@ export type ProofExpectations = {
   domains: readonly string[]
   now: Date
   /** Seconds. */
-  maxAge?: number
+  maxAge?: number | undefined
   /** The nonce that this login was given. */
   payload: string
 }

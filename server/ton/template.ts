@@ -30,7 +30,7 @@ const templates = new Map(walletCodes.map((code) => makeTemplate(code)))
 
 /**
  * Recognises a known wallet's state init by its bytes, in the order, with the index and with the checksum of any serializer. Everything but the data's bits
- * must be as in the template; then the hash follows from two SHA-256 (TVM whitepaper §3.1.5) and no cell is built: 5 µs instead of 250. Undefined means
+ * must be as in the template; then the hash follows from two SHA-256 (TVM whitepaper §3.1.5) and no cell is built: 6 µs instead of 220. Undefined means
  * only that it must be parsed.
  */
 export function matchTemplate(boc: Buffer): WalletStateInit | undefined {
