@@ -23,8 +23,9 @@ type Options = {
 }
 
 /**
- * Tells an integrator whether a Telegram login holds and, if not, why. `data` is what the page received: an initData string, the Login Widget's object or
- * query string, or our login request's body with either of them. What can be read is told even where a check failed.
+ * Tells an integrator whether a Telegram login holds and, if not, why. `data` is what the page received: an initData
+ * string, the Login Widget's object or query string, or our login request's body with either of them. What can be read
+ * is told even where a check failed.
  */
 export function explainTelegram(data: unknown, botToken: string, options: Options = {}): TelegramExplanation {
   const explanation: TelegramExplanation = { valid: false, kind: 'initData', skipped: [] }

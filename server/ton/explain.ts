@@ -50,8 +50,9 @@ const proof = z.object({
 })
 
 /**
- * Tells an integrator whether a TON Connect proof holds and, if not, why. `data` is JSON or its text: TON Connect's `{account, proof}`, or the members side
- * by side as most back ends post them. What can be read is told even where a check failed.
+ * Tells an integrator whether a TON Connect proof holds and, if not, why. `data` is JSON or its text: TON Connect's
+ * `{account, proof}`, or the members side by side as most back ends post them. What can be read is told even where a
+ * check failed.
  */
 export function explainTonProof(data: unknown, options: Options = {}): TonExplanation {
   return explain((explanation) => {
@@ -152,7 +153,7 @@ function readAccount(members: Members): Members {
   const item = asMembers(readProof(members))
   return {
     address: given.address,
-    publicKey: given.publicKey,
+    publicKey: given.publicKey ?? given.public_key,
     stateInit: given.walletStateInit ?? given.stateInit ?? item?.state_init ?? item?.stateInit ?? undefined,
     network: given.network ?? given.chain,
   }

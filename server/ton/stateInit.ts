@@ -6,7 +6,7 @@ import { walletCodes } from './walletCodes.ts'
 /** A state init, of a wallet we know or of something else. */
 export type StateInit = WalletStateInit | { code: undefined; hash: Buffer }
 
-/** Reads any state init, whatever its code, cell by cell (TVM whitepaper §3.1.7, `StateInit`). */
+/** Reads any state init, whatever its code, cell by cell (`StateInit` of ton-blockchain/ton `block.tlb`). */
 export function parseStateInit(boc: Buffer): StateInit {
   try {
     const [root, ...others] = Cell.fromBoc(boc)

@@ -17,8 +17,9 @@ export type Wallet = {
 }
 
 /**
- * Reads a wallet's key from its state init, after checking that this state init makes this address (TON Connect `requests-responses.md`, "Address proof
- * signature"). Undefined where the code is of no wallet we know: then only the chain can tell the key.
+ * Reads a wallet's key from its state init, after checking that this state init makes this address (TON Connect
+ * `requests-responses.md`, "Address proof signature"). Undefined where the code is of no wallet we know: then only the
+ * chain can tell the key.
  */
 export function walletFromStateInit(address: string, stateInit: string): Wallet | undefined {
   const { workchain, hash } = splitAddress(address)
@@ -30,7 +31,9 @@ export function walletFromStateInit(address: string, stateInit: string): Wallet 
   return parsed.code && readWallet(parsed.code, parsed.data, workchain)
 }
 
-/** Real state inits hold 140 to 1096 characters; parsing costs by the cell, so the bag's own count is looked at first. */
+/**
+ * Real state inits hold 140 to 1096 characters; parsing costs by the cell, so the bag's own count is looked at first.
+ */
 function decodeStateInit(stateInit: string): Buffer {
   const boc = stateInit.length <= 4096 ? decodeBase64(stateInit) : undefined
   if (!boc) throw new AppError('invalid_request', 'The state init is not base64 of at most 4096 characters')

@@ -116,7 +116,8 @@ describe('an explanation of a proof', () => {
     for (const changed of mutate(text)) {
       const { valid } = explainTonProof(changed)
       if (!valid) continue
-      // What may change: a member that need not be there, the case of the address's digits, the spelling of the same cells.
+      // What may change: a member that need not be there, the case of the address's digits, the spelling of the same
+      // cells.
       const parsed = JSON.parse(changed)
       expect(parsed.address.toLowerCase()).toBe(address)
       expect(Cell.fromBase64(parsed.walletStateInit).equals(Cell.fromBase64(walletStateInit))).toBe(true)

@@ -159,7 +159,8 @@ describe('a proof made here', () => {
     const proof: TonProof = { timestamp: 1, domain: { value: 'a.b' }, payload: 'p', signature: '' }
     const hash = 'cd'.repeat(32)
     expect(tonProofDigest(`-1:${hash}`, proof)).not.toEqual(tonProofDigest(`0:${hash}`, proof))
-    // sha256(ffff "ton-connect" sha256("ton-proof-item-v2/" ffffffff cd… 03000000 "a.b" 0100000000000000 "p")), by coreutils sha256sum.
+    // sha256(ffff "ton-connect" sha256("ton-proof-item-v2/" ffffffff cd… 03000000 "a.b" 0100000000000000 "p")), by
+    // coreutils sha256sum.
     expect(tonProofDigest(`-1:${hash}`, proof).toString('hex')).toBe(
       '99d0476c9ef4d0e7bd6517feb4848f7c38ce06db2462d740090ac9a084d464ec',
     )

@@ -27,7 +27,9 @@ function makeStateInit(code: WalletCode, seed: string): Cell {
     .endCell()
 }
 
-/** The same cells in another order, as another serializer might put them: any order in which references point forward. */
+/**
+ * The same cells in another order, as another serializer might put them: any order in which references point forward.
+ */
 function shuffle(root: Cell, seed: string): Buffer {
   const cells = new Map<string, Cell>()
   const parents = new Map<string, number>()
