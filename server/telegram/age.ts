@@ -5,7 +5,8 @@ import type { Fields } from './fields.ts'
 const leeway = 60
 
 /**
- * Checks `auth_date` on both sides and returns it. Telegram leaves the age to us, and a date in the future would keep a stolen login alive for ever.
+ * Checks `auth_date` on both sides and returns it. Telegram leaves the age to us, and a date in the future would keep a
+ * stolen login alive for ever.
  */
 export function verifyAge(fields: Fields, now: Date, maxAge: number): Date {
   const authDate = readAuthDate(fields)

@@ -21,8 +21,8 @@ const telegramKeys = {
 type Options = { environment?: keyof typeof telegramKeys }
 
 /**
- * Derives the keys of one bot. They are KeyObjects, made once and cached by the caller, because an HMAC over a KeyObject costs a sixth of one over
- * a Buffer.
+ * Derives the keys of one bot. They are KeyObjects, made once and cached by the caller, because an HMAC over a
+ * KeyObject costs a sixth of one over a Buffer.
  */
 export function botKeys(botToken: string, options: Options = {}): BotKeys {
   const shape = /^(\d{1,16}):[\w-]{1,128}$/.exec(botToken)

@@ -30,8 +30,8 @@ type Options = {
 const leeway = 60
 
 /**
- * Verifies an ID token of Log In With Telegram (https://core.telegram.org/bots/telegram-login). Algorithms are pinned, a claim that is absent fails, and the
- * Telegram id comes from the numeric `id`, because `sub` may be opaque.
+ * Verifies an ID token of Log In With Telegram (https://core.telegram.org/bots/telegram-login). Algorithms are pinned,
+ * a claim that is absent fails, and the Telegram id comes from the numeric `id`, because `sub` may be opaque.
  */
 export async function verifyIdToken(idToken: string, options: Options): Promise<TelegramIdentity> {
   // Lenient base64url decoders take spaces and padding; one token must have one spelling.

@@ -19,8 +19,8 @@ export type InitData = {
 }
 
 /**
- * Verifies a Mini App's `initData` (https://core.telegram.org/bots/webapps#validating-data-received-via-the-mini-app): shape, HMAC, age on both sides and,
- * where Telegram signed it too, its Ed25519 signature. `maxAge` is in seconds.
+ * Verifies a Mini App's `initData` (https://core.telegram.org/bots/webapps#validating-data-received-via-the-mini-app):
+ * shape, HMAC, age on both sides and, where Telegram signed it too, its Ed25519 signature. `maxAge` is in seconds.
  */
 export function verifyInitData(initData: string, keys: BotKeys, now: Date, maxAge: number): InitData {
   const fields = parseInitData(initData)
@@ -31,7 +31,10 @@ export function verifyInitData(initData: string, keys: BotKeys, now: Date, maxAg
   return { ...readInitData(fields), authDate, hash }
 }
 
-/** Splits `initData` into its fields, form-decoded. Telegram signs decoded values, so re-serialising anything would break them. */
+/**
+ * Splits `initData` into its fields, form-decoded. Telegram signs decoded values, so re-serialising anything would
+ * break them.
+ */
 export function parseInitData(initData: string): Fields {
   if (initData.length > 4096) throw new AppError('invalid_request', 'The initData is longer than 4096 characters')
   return collectFields(initData.split('&').map(splitPair))

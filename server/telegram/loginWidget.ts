@@ -11,8 +11,9 @@ export type LoginWidgetData = Record<string, string | number>
 export type WidgetLogin = { user: TelegramUser; authDate: Date; hash: string }
 
 /**
- * Verifies what Telegram's Login Widget returned (https://core.telegram.org/widgets/login-legacy#checking-authorization). The secret is SHA-256 of the token,
- * not the Mini App's. `maxAge` is in seconds.
+ * Verifies what Telegram's Login Widget returned
+ * (https://core.telegram.org/widgets/login-legacy#checking-authorization). The secret is SHA-256 of the token, not the
+ * Mini App's. `maxAge` is in seconds.
  */
 export function verifyLoginWidget(data: LoginWidgetData, keys: BotKeys, now: Date, maxAge: number): WidgetLogin {
   const fields = parseLoginWidget(data)

@@ -5,8 +5,8 @@ import type { Fields } from './fields.ts'
 import { dataCheckString } from './hash.ts'
 
 /**
- * Checks `signature`, Telegram's Ed25519 over the fields without `hash` and `signature`. The hash can be forged by whoever holds the bot token; this
- * cannot. https://core.telegram.org/bots/webapps#validating-data-for-third-party-use
+ * Checks `signature`, Telegram's Ed25519 over the fields without `hash` and `signature`. The hash can be forged by
+ * whoever holds the bot token; this cannot. https://core.telegram.org/bots/webapps#validating-data-for-third-party-use
  */
 export function verifySignature(fields: Fields, keys: Pick<BotKeys, 'botId' | 'telegram'>): void {
   const signature = fields.get('signature')

@@ -1,6 +1,8 @@
 import { AppError } from '../error.ts'
 
-/** A person as Telegram describes them. The id is a decimal string, because it outgrows 32 bits and is never a quantity. */
+/**
+ * A person as Telegram describes them. The id is a decimal string, because it outgrows 32 bits and is never a quantity.
+ */
 export type TelegramUser = {
   id: string
   firstName: string
@@ -12,7 +14,10 @@ export type TelegramUser = {
   allowsWriteToPm?: boolean
 }
 
-/** Reads the `WebAppUser` object (https://core.telegram.org/bots/webapps#webappuser), whose names the Login Widget shares. */
+/**
+ * Reads the `WebAppUser` object (https://core.telegram.org/bots/webapps#webappuser), whose names the Login Widget
+ * shares.
+ */
 export function readUser(value: unknown): TelegramUser {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw new AppError('invalid_request', 'The user is not an object')

@@ -2,8 +2,8 @@ import { Address } from '@ton/core'
 import { AppError } from '../error.ts'
 
 /**
- * Reads an address, raw (`0:hex`) or user-friendly (base64 with flags and checksum; docs.ton.org "Smart contract addresses"), into the one form we store and
- * compare: raw, lower case.
+ * Reads an address, raw (`0:hex`) or user-friendly (base64 with flags and checksum; docs.ton.org "Smart contract
+ * addresses"), into the one form we store and compare: raw, lower case.
  */
 export function parseAddress(text: string): string {
   if (/^(?:0|-1):[0-9a-fA-F]{64}$/.test(text)) return text.toLowerCase()

@@ -1,7 +1,8 @@
 import { verify, type KeyObject } from 'node:crypto'
 
 /**
- * Checks an Ed25519 signature by OpenSSL, which refuses the second spelling of S that tweetnacl takes. On the event loop: for a command line and tests.
+ * Checks an Ed25519 signature by OpenSSL, which refuses the second spelling of S that tweetnacl takes. On the event
+ * loop: for a command line and tests.
  */
 export function verifyEd25519(message: Buffer, publicKey: KeyObject, signature: Buffer): boolean {
   return verify(null, message, publicKey, signature)

@@ -5,10 +5,12 @@ import { splitAddress } from './address.ts'
 import { decodeBase64 } from './base64.ts'
 import { verifyEd25519, verifyEd25519Async } from './ed25519.ts'
 
-/** TON Connect's `TonProofItemReplySuccess.proof`. The specification has the timestamp as a string, the SDK as a number. */
+/**
+ * TON Connect's `TonProofItemReplySuccess.proof`. The specification has the timestamp as a string, the SDK as a number.
+ */
 export type TonProof = {
   timestamp: number | string
-  domain: { value: string; lengthBytes?: number }
+  domain: { value: string; lengthBytes?: number | undefined }
   signature: string
   payload: string
 }
@@ -22,7 +24,7 @@ export type ProofExpectations = {
   domains: readonly string[]
   now: Date
   /** Seconds. */
-  maxAge?: number
+  maxAge?: number | undefined
   /** The nonce that this login was given. */
   payload: string
 }
@@ -31,8 +33,8 @@ export type ProofExpectations = {
 const leeway = 60
 
 /**
- * Verifies a `ton_proof` (https://docs.ton.org/applications/ton-connect/how-to/ton-proof). The key must be the address's own, from `walletFromStateInit` or
- * the chain: a proof under a key that merely came with it proves nothing.
+ * Verifies a `ton_proof` (https://docs.ton.org/applications/ton-connect/how-to/ton-proof). The key must be the
+ * address's own, from `walletFromStateInit` or the chain: a proof under a key that merely came with it proves nothing.
  */
 export function verifyTonProof(expected: ProofExpectations & { publicKey: KeyObject }): void {
   const { digest, signature } = checkTonProof(expected)

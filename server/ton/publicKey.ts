@@ -2,8 +2,8 @@ import { createPublicKey, type KeyObject } from 'node:crypto'
 import { AppError } from '../error.ts'
 
 /**
- * The y coordinates of the eight points of small order (RFC 7748 §7 speaks of their use; the list is that of libsodium `ge25519_has_small_order`). For them
- * one signature holds for any message, so such a key proves nothing.
+ * The y coordinates of the eight points of small order (RFC 7748 §7 speaks of their use; the list is that of libsodium
+ * `ge25519_has_small_order`). For them one signature holds for any message, so such a key proves nothing.
  */
 const smallOrder = new Set([
   '0000000000000000000000000000000000000000000000000000000000000000',

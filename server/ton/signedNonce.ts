@@ -15,7 +15,9 @@ export async function verifySignedNonceAsync({ nonce, signedMessage, publicKey }
   refuseUnless(await verifyEd25519Async(Buffer.from(nonce), publicKey, readSignature(signedMessage)))
 }
 
-/** 64 bytes in one of the three spellings. The last character of base64 holds two bits only, so that none has a twin. */
+/**
+ * 64 bytes in one of the three spellings. The last character of base64 holds two bits only, so that none has a twin.
+ */
 function readSignature(text: string): Buffer {
   if (/^[0-9a-fA-F]{128}$/.test(text)) return Buffer.from(text, 'hex')
   if (/^(?:[A-Za-z0-9+/]{85}|[\w-]{85})[AQgw](?:==)?$/.test(text)) return Buffer.from(text, 'base64')

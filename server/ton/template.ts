@@ -1,11 +1,11 @@
 import { hash as digest } from 'node:crypto'
-import { crc32c } from './crc32c.ts'
+import { crc32c } from '@ton/core'
 import { walletCodes, type WalletCode } from './walletCodes.ts'
 
 /** A state init of a known wallet. */
 export type WalletStateInit = {
   code: WalletCode
-  /** The data cell's bits, padded to whole bytes. */
+  /** The data cell's bits, closed to whole bytes. */
   data: Buffer
   /** The representation hash of the state init, which is the wallet's address. */
   hash: Buffer
@@ -29,9 +29,9 @@ const offsets = new Uint16Array(256)
 const templates = new Map(walletCodes.map((code) => makeTemplate(code)))
 
 /**
- * Recognises a known wallet's state init by its bytes, in the order, with the index and with the checksum of any serializer. Everything but the data's bits
- * must be as in the template; then the hash follows from two SHA-256 (TVM whitepaper §3.1.5) and no cell is built: 5 µs instead of 250. Undefined means
- * only that it must be parsed.
+ * Recognises a known wallet's state init by its bytes, in the order, with the index and with the checksum of any
+ * serializer. Everything but the data's bits must be as in the template; then the hash follows from two SHA-256 (TVM
+ * whitepaper §3.1.5) and no cell is built: 8 µs instead of 220. Undefined means only that it must be parsed.
  */
 export function matchTemplate(boc: Buffer): WalletStateInit | undefined {
   const bag = readHeader(boc)
@@ -51,7 +51,7 @@ export function matchTemplate(boc: Buffer): WalletStateInit | undefined {
   const partial = template.code.dataBits % 8
   // A cell that ends inside a byte is closed with a one and zeros.
   if (partial && ((dataCell.at(-1) ?? 0) & (0xff >> partial)) !== 0x80 >> partial) return undefined
-  if (bag.checksum && crc32c(boc, bag.end) !== boc.readUInt32LE(bag.end)) return undefined
+  if (bag.checksum && !crc32c(boc.subarray(0, bag.end)).equals(boc.subarray(bag.end))) return undefined
 
   const dataHash = digest('sha256', dataCell, 'buffer')
   const hash = digest('sha256', Buffer.concat([template.prefix, dataHash]), 'buffer')
@@ -93,7 +93,7 @@ function sameTree(boc: Buffer, cells: number, cell: number, node: Node): boolean
   if (cell >= cells) return false
   const at = offsets[cell] ?? 0
   const end = at + node.bytes.length
-  if (boc.compare(node.bytes, 0, node.bytes.length, at, end) !== 0) return false
+  if (!boc.subarray(at, end).equals(node.bytes)) return false
   return node.references.every((reference, position) => {
     const next = boc[end + position] ?? 0
     // References point forward, or the bag is none.

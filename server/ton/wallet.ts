@@ -1,9 +1,9 @@
-import { beginCell, Cell, loadStateInit } from '@ton/core'
 import { AppError } from '../error.ts'
 import { splitAddress } from './address.ts'
 import { decodeBase64 } from './base64.ts'
-import { matchTemplate, type WalletStateInit } from './template.ts'
-import { walletCodes, type WalletCode, type WalletVersion } from './walletCodes.ts'
+import { parseStateInit } from './stateInit.ts'
+import { matchTemplate } from './template.ts'
+import type { WalletCode, WalletVersion } from './walletCodes.ts'
 import { walletNetwork, type Network } from './walletNetwork.ts'
 
 /** What a state init proves about the wallet at its address. */
@@ -17,8 +17,9 @@ export type Wallet = {
 }
 
 /**
- * Reads a wallet's key from its state init, after checking that this state init makes this address (TON Connect `requests-responses.md`, "Address proof
- * signature"). Undefined where the code is of no wallet we know: then only the chain can tell the key.
+ * Reads a wallet's key from its state init, after checking that this state init makes this address (TON Connect
+ * `requests-responses.md`, "Address proof signature"). Undefined where the code is of no wallet we know: then only the
+ * chain can tell the key.
  */
 export function walletFromStateInit(address: string, stateInit: string): Wallet | undefined {
   const { workchain, hash } = splitAddress(address)
@@ -30,7 +31,9 @@ export function walletFromStateInit(address: string, stateInit: string): Wallet 
   return parsed.code && readWallet(parsed.code, parsed.data, workchain)
 }
 
-/** Real state inits hold 140 to 1096 characters; parsing costs by the cell, so the bag's own count is looked at first. */
+/**
+ * Real state inits hold 140 to 1096 characters; parsing costs by the cell, so the bag's own count is looked at first.
+ */
 function decodeStateInit(stateInit: string): Buffer {
   const boc = stateInit.length <= 4096 ? decodeBase64(stateInit) : undefined
   if (!boc) throw new AppError('invalid_request', 'The state init is not base64 of at most 4096 characters')
@@ -39,35 +42,6 @@ function decodeStateInit(stateInit: string): Buffer {
     throw new AppError('invalid_request', 'The state init is not a bag of at most 64 cells')
   }
   return boc
-}
-
-type StateInit = WalletStateInit | { code: undefined; hash: Buffer }
-
-/** The way that takes any state init, whatever its code. */
-export function parseStateInit(boc: Buffer): StateInit {
-  try {
-    const [root, ...others] = Cell.fromBoc(boc)
-    if (!root || others.length > 0) throw new Error('not one root')
-    const slice = root.beginParse()
-    const { code, data } = loadStateInit(slice)
-    slice.endParse()
-    if (!code || !data) throw new Error('no code or no data')
-    const codeHash = code.hash().toString('hex')
-    const known = walletCodes.find((wallet) => wallet.hash === codeHash)
-    if (!known) return { code: undefined, hash: root.hash() }
-    if (data.bits.length !== known.dataBits) throw new Error(`data of ${data.bits.length} bits`)
-    return { code: known, data: padBits(data), hash: root.hash() }
-  } catch (cause) {
-    throw new AppError('invalid_request', 'The state init cannot be read', { cause })
-  }
-}
-
-function padBits(cell: Cell): Buffer {
-  const missing = -cell.bits.length & 7
-  const padded = beginCell().storeBits(cell.bits).storeUint(0, missing).endCell().bits
-  const bytes = padded.subbuffer(0, padded.length)
-  if (!bytes) throw new Error('bits that are no bytes')
-  return bytes
 }
 
 function readWallet(code: WalletCode, data: Buffer, workchain: number): Wallet {

@@ -1,6 +1,7 @@
 /**
- * The code of every standard wallet, with its representation hash and its data's layout in bits. Collected from tonkeeper/tongo `wallet/models.go`,
- * xssnick/tonutils-go `ton/wallet`, @ton/ton 16.3.0 and ton-connect/demo-dapp-with-react-ui `wallets-data.ts`, which agree with each other.
+ * The code of every standard wallet, with its representation hash and its data's layout in bits. Collected from
+ * tonkeeper/tongo `wallet/models.go`, xssnick/tonutils-go `ton/wallet`, @ton/ton 16.3.0 and
+ * ton-connect/demo-dapp-with-react-ui `wallets-data.ts`, which agree with each other.
  */
 export const walletCodes = [
   {

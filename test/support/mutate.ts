@@ -1,4 +1,7 @@
-/** Every text that differs from `text` in one character: a flipped low bit, a changed case, a removed and a doubled character. */
+/**
+ * Every text that differs from `text` in one character: a flipped low bit, a changed case, a removed and a doubled
+ * character.
+ */
 export function* mutate(text: string): Generator<string> {
   for (let at = 0; at < text.length; at++) {
     const code = text.charCodeAt(at)

@@ -1,6 +1,9 @@
 import { AppError } from '#server/error.ts'
 
-/** The code that `act` is refused with, or undefined where it is not refused; what is no refusal is a fault of ours and is thrown on. */
+/**
+ * The code that `act` is refused with, or undefined where it is not refused; what is no refusal is a fault of ours and
+ * is thrown on.
+ */
 export function refusal(act: () => unknown): string | undefined {
   try {
     act()
