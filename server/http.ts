@@ -1,4 +1,6 @@
 import express, { json, type Express, type RequestHandler } from 'express'
+import { consolePages } from './console/pages.ts'
+import { consoleRoutes } from './console/routes.ts'
 import { AppError } from './error.ts'
 import { answerErrors, requireJson } from './http/answer.ts'
 import { cors } from './http/cors.ts'
@@ -24,6 +26,8 @@ export function createHttp(runtime: Runtime): Express {
   app.use(tokenRoutes(runtime))
   app.use(telegramRoutes(runtime, body))
   app.use(tonRoutes(runtime, body))
+  app.use(consoleRoutes(runtime, body))
+  app.use(consolePages())
   app.use(healthRoutes(runtime))
   app.use(() => {
     throw new AppError('not_found', 'There is nothing at this address')
