@@ -1,5 +1,6 @@
 import express, { json, type Express, type RequestHandler } from 'express'
 import { consolePages } from './console/pages.ts'
+import { referencePages } from './console/reference.ts'
 import { consoleRoutes } from './console/routes.ts'
 import { AppError } from './error.ts'
 import { answerErrors, requireJson } from './http/answer.ts'
@@ -27,6 +28,7 @@ export function createHttp(runtime: Runtime): Express {
   app.use(telegramRoutes(runtime, body))
   app.use(tonRoutes(runtime, body))
   app.use(consoleRoutes(runtime, body))
+  app.use(referencePages(runtime))
   app.use(consolePages())
   app.use(healthRoutes(runtime))
   app.use(() => {
