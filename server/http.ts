@@ -7,6 +7,7 @@ import { answerErrors, requireJson } from './http/answer.ts'
 import { cors } from './http/cors.ts'
 import { healthRoutes } from './http/health.ts'
 import { securityHeaders } from './http/security.ts'
+import { identityRoutes } from './identity/routes.ts'
 import type { Runtime } from './runtime.ts'
 import { sessionRoutes } from './session/routes.ts'
 import { telegramRoutes } from './telegram/routes.ts'
@@ -24,6 +25,7 @@ export function createHttp(runtime: Runtime): Express {
   app.use(securityHeaders)
   app.use('/v1', cors(runtime))
   app.use(sessionRoutes(runtime, body))
+  app.use(identityRoutes(runtime, body))
   app.use(tokenRoutes(runtime))
   app.use(telegramRoutes(runtime, body))
   app.use(tonRoutes(runtime, body))

@@ -71,28 +71,31 @@ export function sendProblem(request: Request, response: Response, error: AppErro
   response.end(body)
 }
 
-/** A refusal as RFC 6749 §5.2. */
+/** A refusal as RFC 6749 §5.2: 400 for whatever is wrong with the grant, the refusal's own status for the rest. */
 export function sendOAuthError(response: Response, error: AppError): void {
   setRefusalHeaders(response, error)
   const oauth = refusals[error.code][2]
-  const status =
-    oauth === 'invalid_grant' || oauth === 'invalid_request' || oauth === 'unauthorized_client' ? 400 : error.status
+  if (oauth === 'invalid_grant') response.removeHeader('www-authenticate')
+  else if (error.status === 401)
+    response.setHeader('www-authenticate', 'Basic realm="gatehouse", Bearer realm="gatehouse"')
   sendJson(
     response,
-    { error: oauth, error_description: error.message.replaceAll(/[^\x20-\x21\x23-\x5b\x5d-\x7e]/g, '?') },
-    error.code === 'rate_limited' || error.code === 'ip_not_allowed' ? error.status : status,
+    { error: oauth, error_description: printable(error.message) },
+    oauth === 'invalid_grant' ? 400 : error.status,
   )
 }
+
+/** The characters that RFC 6749 §5.2 and RFC 6750 §3 allow in a description. */
+const printable = (text: string): string => text.replaceAll(/[^\x20-\x21\x23-\x5b\x5d-\x7e]/g, '?')
 
 function setRefusalHeaders(response: Response, error: AppError): void {
   response.setHeader('cache-control', 'no-store')
   if (error.retryAfter !== undefined) response.setHeader('retry-after', String(error.retryAfter))
   if (error.code === 'rate_limited' && error.details) setQuota(response, error.details as Quota)
   if (error.status === 401) {
-    const text = error.message.replaceAll(/[^\x20-\x21\x23-\x5b\x5d-\x7e]/g, '?')
     response.setHeader(
       'www-authenticate',
-      `Bearer realm="gatehouse", error="invalid_token", error_description="${text}"`,
+      `Bearer realm="gatehouse", error="invalid_token", error_description="${printable(error.message)}"`,
     )
   }
 }

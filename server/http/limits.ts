@@ -97,8 +97,10 @@ export function createLimits(db: Database, enabled: boolean): Limits {
   return {
     async signIn(app, ip) {
       const { signInPerAddress, signInPerApp } = app.settings.rateLimits
+      // The address first: what one address is refused must not use up what the whole app may.
+      const quota = await consume('address', `${app.id} ${ip}`, signInPerAddress)
       await leased('app', String(app.id), signInPerApp)
-      return consume('address', `${app.id} ${ip}`, signInPerAddress)
+      return quota
     },
     async account(app, key) {
       await consume('account', `${app.id} ${key}`, app.settings.rateLimits.signInPerAccount)

@@ -25,6 +25,7 @@ const found = statement('session_lookup', (db) =>
       appVersion: apps.version,
       userProfile: users.profileSealed,
       userCreatedAt: users.createdAt,
+      userBlockedAt: users.blockedAt,
     })
     .from(sessions)
     .innerJoin(apps, eq(apps.id, sessions.appId))
@@ -259,4 +260,9 @@ export function listLive(db: Reader, userId: number) {
     .from(sessions)
     .where(and(eq(sessions.userId, userId), isNull(sessions.endedAt)))
     .orderBy(desc(sessions.id))
+}
+
+/** All of a user's sessions that are still kept, ended ones too, newest first. */
+export function listOfUser(db: Reader, userId: number) {
+  return db.select().from(sessions).where(eq(sessions.userId, userId)).orderBy(desc(sessions.id))
 }
