@@ -8,6 +8,7 @@ import type { Runtime } from './runtime.ts'
 import { sessionRoutes } from './session/routes.ts'
 import { telegramRoutes } from './telegram/routes.ts'
 import { tokenRoutes } from './token/routes.ts'
+import { graphqlRoutes } from './ton/graphql.ts'
 import { tonRoutes } from './ton/routes.ts'
 
 /** The whole HTTP surface, on one page. */
@@ -24,6 +25,7 @@ export function createHttp(runtime: Runtime): Express {
   app.use(tokenRoutes(runtime))
   app.use(telegramRoutes(runtime, body))
   app.use(tonRoutes(runtime, body))
+  app.use(graphqlRoutes(runtime, body))
   app.use(healthRoutes(runtime))
   app.use(() => {
     throw new AppError('not_found', 'There is nothing at this address')
