@@ -12,6 +12,7 @@ import type { Runtime } from './runtime.ts'
 import { sessionRoutes } from './session/routes.ts'
 import { telegramRoutes } from './telegram/routes.ts'
 import { tokenRoutes } from './token/routes.ts'
+import { graphqlRoutes } from './ton/graphql.ts'
 import { tonRoutes } from './ton/routes.ts'
 
 /** The whole HTTP surface, on one page. */
@@ -32,6 +33,7 @@ export function createHttp(runtime: Runtime): Express {
   app.use(consoleRoutes(runtime, body))
   app.use(referencePages(runtime))
   app.use(consolePages())
+  app.use(graphqlRoutes(runtime, body))
   app.use(healthRoutes(runtime))
   app.use(() => {
     throw new AppError('not_found', 'There is nothing at this address')
