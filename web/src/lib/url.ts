@@ -2,6 +2,9 @@ import { goto } from '$app/navigation'
 import { resolve } from '$app/paths'
 import { page } from '$app/state'
 
+/** An address inside the console, for paths that are made up at run time. */
+export const at = resolve as unknown as (path: string) => string
+
 type Values = Record<string, string | null | undefined>
 
 /** A link inside the console that keeps the chosen app. */
@@ -9,14 +12,14 @@ export function to(path: string, values: Values = {}): string {
   const search = new URLSearchParams()
   const app = page.url.searchParams.get('app')
   for (const [name, value] of Object.entries({ app, ...values })) if (value) search.set(name, value)
-  return resolve(path as '/') + (search.size ? `?${search}` : '')
+  return at(path) + (search.size ? `?${search}` : '')
 }
 
 export const param = (name: string): string | undefined => page.url.searchParams.get(name) ?? undefined
 
 /** The current address with some values changed. A changed filter drops the cursor: it belongs to another list. */
 export function here(values: Values): string {
-  const url = new URL(page.url)
+  const url = new URL(page.url.href)
   if (!('cursor' in values)) for (const name of ['cursor', 'back']) url.searchParams.delete(name)
   for (const [name, value] of Object.entries(values)) {
     if (value) url.searchParams.set(name, value)
