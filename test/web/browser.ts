@@ -3,17 +3,38 @@ import { chromium as playwright, type Browser, type Page } from 'playwright-core
 import type { Theme } from './pages.ts'
 
 // In one process the whole browser ends with the first page that closes; and the console must stand normal web security.
-const unwanted = ['--single-process', '--no-zygote', '--disable-web-security', '--allow-running-insecure-content', "--headless='shell'"]
+const unwanted = [
+  '--single-process',
+  '--no-zygote',
+  '--disable-web-security',
+  '--allow-running-insecure-content',
+  "--headless='shell'",
+]
 
 export const launch = async (): Promise<Browser> =>
-  playwright.launch({ executablePath: await chromium.executablePath(), args: [...chromium.args.filter((one) => !unwanted.includes(one)), '--no-sandbox', '--disable-background-networking'] })
+  playwright.launch({
+    executablePath: await chromium.executablePath(),
+    args: [
+      ...chromium.args.filter((one) => !unwanted.includes(one)),
+      '--no-sandbox',
+      '--disable-background-networking',
+    ],
+  })
 
 export type Visit = { page: Page; complaints: string[]; close(): Promise<void> }
 
 /** One page as an operator would have it open, and everything the browser complains about meanwhile. */
-export async function visit(browser: Browser, options: { theme?: Theme; width?: number; cookie?: { name: string; value: string; url: string } } = {}): Promise<Visit> {
+export async function visit(
+  browser: Browser,
+  options: { theme?: Theme; width?: number; cookie?: { name: string; value: string; url: string } } = {},
+): Promise<Visit> {
   const { theme = 'light', width = 1440, cookie } = options
-  const context = await browser.newContext({ viewport: { width, height: width < 768 ? 844 : 900 }, hasTouch: width < 768, isMobile: width < 768, reducedMotion: 'reduce' })
+  const context = await browser.newContext({
+    viewport: { width, height: width < 768 ? 844 : 900 },
+    hasTouch: width < 768,
+    isMobile: width < 768,
+    reducedMotion: 'reduce',
+  })
   if (cookie) await context.addCookies([cookie])
   const page = await context.newPage()
   await page.addInitScript((chosen) => localStorage.setItem('gatehouse.theme', chosen), theme)

@@ -11,11 +11,13 @@ export async function measureWeight(browser: Browser, address: string, options?:
   const bodies: Promise<['js' | 'css', number]>[] = []
   page.on('response', (response) => {
     const kind = /\.(js|css)(\?|$)/.exec(response.url())?.[1] as 'js' | 'css' | undefined
-    if (kind && response.ok()) bodies.push(response.body().then((body) => [kind, gzipSync(body, { level: 9 }).length / 1024]))
+    if (kind && response.ok())
+      bodies.push(response.body().then((body) => [kind, gzipSync(body, { level: 9 }).length / 1024]))
   })
   await open(page, address)
   const sizes = await Promise.all(bodies)
   await close()
-  const sum = (kind: string) => Math.round(sizes.filter(([one]) => one === kind).reduce((total, [, size]) => total + size, 0) * 10) / 10
+  const sum = (kind: string) =>
+    Math.round(sizes.filter(([one]) => one === kind).reduce((total, [, size]) => total + size, 0) * 10) / 10
   return { js: sum('js'), css: sum('css'), files: sizes.length }
 }

@@ -16,7 +16,9 @@ export const pages = (ids: { session: string; user: string; app: string }) => [
   '/apps',
   '/apps/new',
   `/apps/${ids.app}`,
-  ...['policy', 'audiences', 'telegram', 'ton', 'network', 'keys', 'branding', 'danger'].map((tab) => `/apps/${ids.app}?tab=${tab}`),
+  ...['policy', 'audiences', 'telegram', 'ton', 'network', 'keys', 'branding', 'danger'].map(
+    (tab) => `/apps/${ids.app}?tab=${tab}`,
+  ),
   '/tokens',
   '/audit',
   '/operators',

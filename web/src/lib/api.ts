@@ -34,7 +34,8 @@ const hints: Record<string, string> = {
 
 /** What went wrong and what to do about it, whatever was thrown. */
 export function problem(error: unknown): Problem {
-  if (!(error instanceof TRPCClientError)) return { code: 'unknown', message: error instanceof Error ? error.message : String(error), fields: {} }
+  if (!(error instanceof TRPCClientError))
+    return { code: 'unknown', message: error instanceof Error ? error.message : String(error), fields: {} }
   const data = error.data as { code?: string; errors?: { path: string; message: string }[] } | null | undefined
   const code = data?.code ?? 'unreachable'
   const fields = Object.fromEntries((data?.errors ?? []).map((fault) => [fault.path, fault.message]))
@@ -44,7 +45,8 @@ export function problem(error: unknown): Problem {
 
 /** Sends a signed-out operator to the door, and back here afterwards. */
 export function leaveIfSignedOut(error: unknown): boolean {
-  if (!(error instanceof TRPCClientError) || (error.data as { httpStatus?: number } | null)?.httpStatus !== 401) return false
+  if (!(error instanceof TRPCClientError) || (error.data as { httpStatus?: number } | null)?.httpStatus !== 401)
+    return false
   const door = resolve('/sign-in')
   if (location.pathname === door) return false
   void goto(`${door}?next=${encodeURIComponent(location.pathname + location.search)}`)

@@ -5,7 +5,10 @@ let known = $state.raw<AppItem[]>([])
 
 /** Called once by the shell: the names behind `?app=`. */
 export function useApps() {
-  const list = new Resource(() => ['apps', 'all'], () => api.apps.list.query({ limit: 100 }))
+  const list = new Resource(
+    () => ['apps', 'all'],
+    () => api.apps.list.query({ limit: 100 }),
+  )
   $effect(() => {
     if (list.data) known = list.data.items
   })

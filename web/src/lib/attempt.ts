@@ -3,7 +3,10 @@ import { refresh } from './resource.svelte.ts'
 import { toast } from './toast.svelte.ts'
 
 /** Runs one change: says what happened, refreshes what is on screen, and on refusal says what to do. */
-export async function attempt<T>(change: () => Promise<T>, done?: (result: T) => string | undefined): Promise<T | undefined> {
+export async function attempt<T>(
+  change: () => Promise<T>,
+  done?: (result: T) => string | undefined,
+): Promise<T | undefined> {
   try {
     const result = await change()
     const text = done?.(result)

@@ -1,4 +1,11 @@
-export type Question = { title: string; text: string; facts?: string[]; action: string; type?: string; ask?: { label: string; required?: boolean } }
+export type Question = {
+  title: string
+  text: string
+  facts?: string[]
+  action: string
+  type?: string
+  ask?: { label: string; required?: boolean }
+}
 type Pending = Question & { answer: (value: string | undefined) => void }
 
 export const asked = $state<{ question: Pending | undefined }>({ question: undefined })

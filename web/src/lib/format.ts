@@ -15,7 +15,11 @@ export function relative(at: string, now: number): string {
   return seconds < 0 ? `${text} ago` : `in ${text}`
 }
 
-export const utc = (at: string) => new Date(at).toISOString().replace('T', ' ').replace(/\.\d+Z$/, ' UTC')
+export const utc = (at: string) =>
+  new Date(at)
+    .toISOString()
+    .replace('T', ' ')
+    .replace(/\.\d+Z$/, ' UTC')
 
 const number = new Intl.NumberFormat('en')
 export const count = (n: number) => number.format(n)
@@ -39,4 +43,5 @@ export function duration(seconds: number): string {
 }
 
 /** ses_01hx…9f2k: both ends survive, because people compare both ends. */
-export const shorten = (id: string, head = 8, tail = 4) => (id.length <= head + tail + 1 ? id : `${id.slice(0, head)}…${id.slice(-tail)}`)
+export const shorten = (id: string, head = 8, tail = 4) =>
+  id.length <= head + tail + 1 ? id : `${id.slice(0, head)}…${id.slice(-tail)}`

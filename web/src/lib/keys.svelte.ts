@@ -7,7 +7,9 @@ export type Shortcut = { keys: string; label: string; group: string; run: (event
 export const shortcuts = $state<Shortcut[]>([])
 
 const typing = (target: EventTarget | null) =>
-  target instanceof HTMLElement && (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName)) && (target as HTMLInputElement).type !== 'checkbox'
+  target instanceof HTMLElement &&
+  (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName)) &&
+  (target as HTMLInputElement).type !== 'checkbox'
 
 /** Keys that live as long as the component that names them; the help sheet lists what is registered right now. */
 export function useKeys(list: Shortcut[]) {
@@ -17,7 +19,8 @@ export function useKeys(list: Shortcut[]) {
       const single = !/\$mod|Control|Meta/.test(keys)
       return tinykeys(window, {
         [keys]: (event) => {
-          if (single && (!preferences.keys || typing(event.target) || event.ctrlKey || event.metaKey || event.altKey)) return
+          if (single && (!preferences.keys || typing(event.target) || event.ctrlKey || event.metaKey || event.altKey))
+            return
           if (single && document.querySelector('dialog[open]')) return
           event.preventDefault()
           run(event)

@@ -6,7 +6,10 @@ let current = $state.raw<Me>()
 
 /** Called once by the shell. */
 export function useOperator() {
-  const me = new Resource(() => ['me'], () => api.auth.me.query())
+  const me = new Resource(
+    () => ['me'],
+    () => api.auth.me.query(),
+  )
   $effect(() => {
     if (me.data) current = me.data
   })

@@ -6,7 +6,9 @@ const rowId = (link: Element | null | undefined) => link?.closest('tr')?.dataset
 const current = () => document.activeElement?.closest('tr')?.querySelector<HTMLElement>('a[data-row]') ?? null
 
 /** Moving through a table by keyboard. The focused element is the row's own link, so Enter and screen readers just work. */
-export function useRows(options: { select?: (id: string) => void; act?: { label: string; run: (id: string) => unknown } } = {}) {
+export function useRows(
+  options: { select?: (id: string) => void; act?: { label: string; run: (id: string) => unknown } } = {},
+) {
   const move = (step: number) => {
     const all = links()
     const at = all.indexOf(current() as HTMLElement)
@@ -20,7 +22,12 @@ export function useRows(options: { select?: (id: string) => void; act?: { label:
     { keys: 'k', label: 'Previous row', group: 'List', run: () => move(-1) },
     ...(select ? [{ keys: 'x', label: 'Select row', group: 'List', run: () => withRow(select) }] : []),
     ...(act ? [{ keys: 'r', label: act.label, group: 'List', run: () => withRow(act.run) }] : []),
-    { keys: 'c', label: 'Copy id of row', group: 'List', run: () => withRow((id) => navigator.clipboard.writeText(id)) },
+    {
+      keys: 'c',
+      label: 'Copy id of row',
+      group: 'List',
+      run: () => withRow((id) => navigator.clipboard.writeText(id)),
+    },
   ])
 }
 
@@ -34,5 +41,6 @@ export async function keepPlace(change: () => Promise<unknown>) {
   const at = links().indexOf(current() as HTMLElement)
   await change()
   await tick()
-  if (at >= 0 && (document.activeElement === document.body || !document.activeElement)) links()[Math.min(at, links().length - 1)]?.focus()
+  if (at >= 0 && (document.activeElement === document.body || !document.activeElement))
+    links()[Math.min(at, links().length - 1)]?.focus()
 }

@@ -1,4 +1,10 @@
-export type Toast = { id: number; tone: 'ok' | 'bad'; text: string; hint?: string; action?: { label: string; run: () => unknown } }
+export type Toast = {
+  id: number
+  tone: 'ok' | 'bad'
+  text: string
+  hint?: string
+  action?: { label: string; run: () => unknown }
+}
 
 let next = 1
 export const toasts = $state<Toast[]>([])

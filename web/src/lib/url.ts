@@ -29,4 +29,5 @@ export function here(values: Values): string {
 }
 
 export const go = (path: string, values: Values = {}) => goto(to(path, values))
-export const set = (values: Values, options: { replace?: boolean } = {}) => goto(here(values), { reset: false, ...options })
+export const set = (values: Values, options: { replace?: boolean } = {}) =>
+  goto(here(values), { reset: false, ...options })

@@ -5,11 +5,26 @@ type Look = { glyph: string; word: string; tone: Tone }
 const ends: Record<string, Look & { why: string }> = {
   logout: { glyph: '○', word: 'signed out', tone: 'plain', why: 'The user signed out.' },
   logout_all: { glyph: '○', word: 'signed out', tone: 'plain', why: 'The user signed out everywhere.' },
-  limit_exceeded: { glyph: '⇥', word: 'evicted', tone: 'warn', why: 'The app’s limit was reached and this session was idle the longest.' },
+  limit_exceeded: {
+    glyph: '⇥',
+    word: 'evicted',
+    tone: 'warn',
+    why: 'The app’s limit was reached and this session was idle the longest.',
+  },
   revoked_by_operator: { glyph: '✕', word: 'revoked', tone: 'bad', why: 'An operator ended it.' },
   revoked_by_app: { glyph: '✕', word: 'revoked', tone: 'bad', why: 'The app’s server ended it.' },
-  refresh_reuse: { glyph: '!', word: 'token reuse', tone: 'bad', why: 'A used refresh token came back, a sign of theft.' },
-  signature_reset_failed: { glyph: '!', word: 'reset failed', tone: 'bad', why: 'Too many wrong codes while resetting the signature.' },
+  refresh_reuse: {
+    glyph: '!',
+    word: 'token reuse',
+    tone: 'bad',
+    why: 'A used refresh token came back, a sign of theft.',
+  },
+  signature_reset_failed: {
+    glyph: '!',
+    word: 'reset failed',
+    tone: 'bad',
+    why: 'Too many wrong codes while resetting the signature.',
+  },
   user_blocked: { glyph: '✕', word: 'blocked', tone: 'bad', why: 'The user was blocked.' },
   user_erased: { glyph: '✕', word: 'erased', tone: 'plain', why: 'The user was erased.' },
   app_disabled: { glyph: '✕', word: 'app disabled', tone: 'bad', why: 'The app was disabled.' },
@@ -19,7 +34,10 @@ const ends: Record<string, Look & { why: string }> = {
 
 export const endReasons = Object.entries(ends).map(([value, { word, why }]) => ({ value, word, why }))
 
-export function sessionLook(session: { status: string; endReason?: string | null | undefined }): Look & { why?: string } {
+export function sessionLook(session: {
+  status: string
+  endReason?: string | null | undefined
+}): Look & { why?: string } {
   if (session.status === 'active') return { glyph: '●', word: 'active', tone: 'ok' }
   return ends[session.endReason ?? ''] ?? { glyph: '○', word: 'ended', tone: 'plain' }
 }

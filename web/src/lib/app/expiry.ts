@@ -4,4 +4,5 @@ export const expiries = [
   { value: '90', label: 'In 90 days' },
   { value: '365', label: 'In a year' },
 ]
-export const expiryOf = (days: string) => (days ? new Date(Date.now() + Number(days) * 86_400_000).toISOString() : undefined)
+export const expiryOf = (days: string) =>
+  days ? new Date(Date.now() + Number(days) * 86_400_000).toISOString() : undefined

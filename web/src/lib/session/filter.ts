@@ -12,7 +12,8 @@ export const ranges = [
   { value: '30d', label: 'Last 30 days' },
 ]
 const seconds: Record<string, number> = { '1h': 3600, '24h': 86_400, '7d': 604_800, '30d': 2_592_000 }
-export const since = (range: string | undefined) => (range && seconds[range] ? new Date(Date.now() - seconds[range] * 1000).toISOString() : undefined)
+export const since = (range: string | undefined) =>
+  range && seconds[range] ? new Date(Date.now() - seconds[range] * 1000).toISOString() : undefined
 
 const oneOf = <T extends string>(value: string | undefined, ...allowed: T[]) => allowed.find((one) => one === value)
 
@@ -31,17 +32,29 @@ export function sessionFilter(): SessionFilter {
   return Object.fromEntries(Object.entries(filter).filter(([, value]) => value !== undefined)) as SessionFilter
 }
 
-export const sessionSort = () => oneOf(param('sort'), 'createdAt', '-createdAt', 'lastActiveAt', '-lastActiveAt') ?? '-lastActiveAt'
+export const sessionSort = () =>
+  oneOf(param('sort'), 'createdAt', '-createdAt', 'lastActiveAt', '-lastActiveAt') ?? '-lastActiveAt'
 
 export function chips() {
-  const [user, ip, reason, method, app, created] = ['user', 'ip', 'reason', 'method', 'app', 'created'].map((name) => param(name))
+  const [user, ip, reason, method, app, created] = ['user', 'ip', 'reason', 'method', 'app', 'created'].map((name) =>
+    param(name),
+  )
   return [
     ...(app ? [{ name: 'app', text: `App ${apps.name(app) ?? shorten(app)}` }] : []),
     ...(user ? [{ name: 'user', text: `User ${shorten(user)}` }] : []),
     ...(ip ? [{ name: 'ip', text: `IP ${ip}` }] : []),
     ...(method ? [{ name: 'method', text: methodWord(method) }] : []),
-    ...(reason ? [{ name: 'reason', text: `Ended: ${endReasons.find((one) => one.value === reason)?.word ?? reason}` }] : []),
-    ...(created ? [{ name: 'created', text: `Created: ${ranges.find((one) => one.value === created)?.label.toLowerCase() ?? created}` }] : []),
+    ...(reason
+      ? [{ name: 'reason', text: `Ended: ${endReasons.find((one) => one.value === reason)?.word ?? reason}` }]
+      : []),
+    ...(created
+      ? [
+          {
+            name: 'created',
+            text: `Created: ${ranges.find((one) => one.value === created)?.label.toLowerCase() ?? created}`,
+          },
+        ]
+      : []),
   ]
 }
 
