@@ -40,7 +40,13 @@ export async function visit(
   page.setDefaultTimeout(5000)
   await page.addInitScript((chosen) => localStorage.setItem('gatehouse.theme', chosen), theme)
   const complaints: string[] = []
-  page.on('console', (message) => message.type() === 'error' && !/the server responded with a status of 4/.test(message.text()) && complaints.push(message.text()))
+  page.on(
+    'console',
+    (message) =>
+      message.type() === 'error' &&
+      !/the server responded with a status of 4/.test(message.text()) &&
+      complaints.push(message.text()),
+  )
   page.on('pageerror', (error) => complaints.push(error.message))
   return { page, complaints, close: () => context.close() }
 }

@@ -4,12 +4,27 @@ type State = { name: string; path: string; enter: (page: Page) => Promise<unknow
 
 /** What pages look like between two clicks: layers, refusals, selections. Each must be as accessible as the page at rest. */
 export const states: State[] = [
-  { name: 'palette', path: '/', enter: async (page) => (await page.keyboard.press('Control+k'), page.getByPlaceholder('Page, @user').fill('12.3')) },
-  { name: 'help', path: '/sessions', enter: async (page) => (await page.keyboard.press('Shift+?'), page.getByRole('dialog').waitFor()) },
+  {
+    name: 'palette',
+    path: '/',
+    enter: async (page) => (await page.keyboard.press('Control+k'), page.getByPlaceholder('Page, @user').fill('12.3')),
+  },
+  {
+    name: 'help',
+    path: '/sessions',
+    enter: async (page) => (await page.keyboard.press('Shift+?'), page.getByRole('dialog').waitFor()),
+  },
   {
     name: 'selection',
     path: '/sessions?status=active',
-    enter: async (page) => (await page.getByRole('checkbox').nth(1).click(), await page.getByRole('checkbox').nth(5).click({ modifiers: ['Shift'] }), page.getByText('5 selected').waitFor()),
+    enter: async (page) => (
+      await page.getByRole('checkbox').nth(1).click(),
+      await page
+        .getByRole('checkbox')
+        .nth(5)
+        .click({ modifiers: ['Shift'] }),
+      page.getByText('5 selected').waitFor()
+    ),
   },
   {
     name: 'confirm',
@@ -32,7 +47,12 @@ export const states: State[] = [
       await page.getByText(/^Session of .* revoked$/).waitFor()
     },
   },
-  { name: 'operator menu', path: '/', only: 'wide', enter: (page) => page.getByRole('button', { name: 'You and your preferences' }).first().click() },
+  {
+    name: 'operator menu',
+    path: '/',
+    only: 'wide',
+    enter: (page) => page.getByRole('button', { name: 'You and your preferences' }).first().click(),
+  },
   { name: 'more', path: '/', only: 'narrow', enter: (page) => page.getByRole('button', { name: 'More' }).click() },
   {
     name: 'policy impact',
@@ -58,7 +78,11 @@ export const states: State[] = [
   {
     name: 'inspected token',
     path: '/tokens',
-    enter: async (page) => (await page.getByLabel('Any token').fill('eyJhbGciOiJFZERTQSJ9.e30.c2ln'), await page.getByRole('button', { name: 'Inspect' }).click(), page.locator('[aria-live] .font-medium').first().waitFor()),
+    enter: async (page) => (
+      await page.getByLabel('Any token').fill('eyJhbGciOiJFZERTQSJ9.e30.c2ln'),
+      await page.getByRole('button', { name: 'Inspect' }).click(),
+      page.locator('[aria-live] .font-medium').first().waitFor()
+    ),
   },
   { name: 'audit entry', path: '/audit', enter: (page) => page.locator('summary').nth(1).click() },
   {
