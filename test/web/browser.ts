@@ -1,3 +1,4 @@
+/// <reference lib="dom" />
 import chromium from '@sparticuz/chromium'
 import { chromium as playwright, type Browser, type Page } from 'playwright-core'
 import type { Theme } from './pages.ts'

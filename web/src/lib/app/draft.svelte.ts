@@ -1,3 +1,5 @@
+import { untrack } from 'svelte'
+
 /** An editable copy of what the server holds. It follows the server until somebody types. */
 export class Draft<T extends object> {
   #source: () => T
@@ -6,6 +8,14 @@ export class Draft<T extends object> {
   constructor(source: () => T) {
     this.#source = source
     this.value = copy(source())
+    let known = JSON.stringify(this.value)
+    $effect(() => {
+      const now = JSON.stringify(source())
+      untrack(() => {
+        if (JSON.stringify(this.value) === known) this.reset()
+        known = now
+      })
+    })
   }
 
   get dirty(): boolean {
