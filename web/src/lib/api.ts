@@ -2,7 +2,7 @@ import { goto } from '$app/navigation'
 import { resolve } from '$app/paths'
 import { createTRPCClient, httpBatchLink, TRPCClientError } from '@trpc/client'
 import type { inferRouterInputs, inferRouterOutputs } from '@trpc/server'
-import type { ConsoleRouter } from '../../../test/web/fixtures/router.ts'
+import type { ConsoleRouter } from '../../../server/console/router.ts'
 
 export const api = createTRPCClient<ConsoleRouter>({
   links: [httpBatchLink({ url: '/trpc', headers: { 'x-gatehouse-console': '1' }, maxURLLength: 4000 })],
