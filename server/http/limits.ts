@@ -20,6 +20,8 @@ export type Limits = {
   call(ip: string, limit: number): Promise<Quota | undefined>
   /** A try at a password or a code: strict, whatever the app says. */
   guess(key: string, points: number, seconds: number): Promise<void>
+  /** Forgets the tries that `guess` counted, after a right one. */
+  forgive(key: string, points: number, seconds: number): Promise<void>
 }
 
 const none: Limits = {
@@ -27,6 +29,7 @@ const none: Limits = {
   account: async () => {},
   call: async () => undefined,
   guess: async () => {},
+  forgive: async () => {},
 }
 
 /** @param enabled false leaves all but guessing to a gateway in front (GATEHOUSE_RATE_LIMITS=off) */
@@ -87,7 +90,10 @@ export function createLimits(db: Database, enabled: boolean): Limits {
   const guess: Limits['guess'] = async (key, points, seconds) => {
     await consume('guess', key, points, 1, seconds)
   }
-  if (!enabled) return { ...none, guess }
+  const forgive: Limits['forgive'] = async (key, points, seconds) => {
+    await limiter('guess', points, seconds).delete(key)
+  }
+  if (!enabled) return { ...none, guess, forgive }
   return {
     async signIn(app, ip) {
       const { signInPerAddress, signInPerApp } = app.settings.rateLimits
@@ -101,6 +107,7 @@ export function createLimits(db: Database, enabled: boolean): Limits {
     },
     call: (ip, limit) => leased('call', ip, limit),
     guess,
+    forgive,
   }
 }
 

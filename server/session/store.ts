@@ -143,17 +143,20 @@ export async function endSession(
   return rows.length > 0
 }
 
-/** Ends every live session that `where` selects, at most `limit` of them; returns those that were ended. */
+/** What sessions are chosen by. */
+export type Condition = SQL | undefined
+
+/** Ends live sessions that meet every condition, at most `limit` of them; returns those that were ended. */
 export function endSessions(
   tx: Transaction,
-  where: SQL | undefined,
+  where: Condition[],
   end: { reason: EndReason; at: Date; by?: string | undefined },
   limit: number,
 ) {
   const chosen = tx
     .select({ id: sessions.id })
     .from(sessions)
-    .where(and(where, isNull(sessions.endedAt)))
+    .where(and(...where, isNull(sessions.endedAt)))
     .limit(limit)
   return tx
     .update(sessions)
