@@ -38,7 +38,9 @@ const operator = await createOperator(runtime, cliActor, { email: 'bench@example
 const { token } = await createOperatorToken(runtime, cliActor, { operatorId: operator.id, name: 'bench' })
 const { server } = await serve(createHttp(runtime), config)
 announce(server, { apiKeys, operatorToken: token, appId: jwt.publicId })
-process.on('message', (message: { fill?: number }) => {
+process.on('message', (message: { fill?: number; exit?: number }) => {
+  // An orderly end, for a profile to be written.
+  if (message.exit) process.exit()
   if (message.fill) void fill(message.fill)
 })
 
