@@ -1,13 +1,18 @@
 import express, { json, type Express, type RequestHandler } from 'express'
+import { consolePages } from './console/pages.ts'
+import { referencePages } from './console/reference.ts'
+import { consoleRoutes } from './console/routes.ts'
 import { AppError } from './error.ts'
 import { answerErrors, requireJson } from './http/answer.ts'
 import { cors } from './http/cors.ts'
 import { healthRoutes } from './http/health.ts'
 import { securityHeaders } from './http/security.ts'
+import { identityRoutes } from './identity/routes.ts'
 import type { Runtime } from './runtime.ts'
 import { sessionRoutes } from './session/routes.ts'
 import { telegramRoutes } from './telegram/routes.ts'
 import { tokenRoutes } from './token/routes.ts'
+import { graphqlRoutes } from './ton/graphql.ts'
 import { tonRoutes } from './ton/routes.ts'
 
 /** The whole HTTP surface, on one page. */
@@ -21,9 +26,14 @@ export function createHttp(runtime: Runtime): Express {
   app.use(securityHeaders)
   app.use('/v1', cors(runtime))
   app.use(sessionRoutes(runtime, body))
+  app.use(identityRoutes(runtime, body))
   app.use(tokenRoutes(runtime))
   app.use(telegramRoutes(runtime, body))
   app.use(tonRoutes(runtime, body))
+  app.use(consoleRoutes(runtime, body))
+  app.use(referencePages(runtime))
+  app.use(consolePages())
+  app.use(graphqlRoutes(runtime, body))
   app.use(healthRoutes(runtime))
   app.use(() => {
     throw new AppError('not_found', 'There is nothing at this address')

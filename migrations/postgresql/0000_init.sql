@@ -96,8 +96,6 @@ CREATE TABLE "operators" (
 	"role" text NOT NULL,
 	"app_ids" text,
 	"disabled" boolean DEFAULT false NOT NULL,
-	"failed_sign_ins" integer DEFAULT 0 NOT NULL,
-	"locked_until" timestamp (3) with time zone,
 	"created_at" timestamp (3) with time zone NOT NULL,
 	"last_sign_in_at" timestamp (3) with time zone
 );
@@ -216,6 +214,7 @@ CREATE INDEX "sessions_user" ON "sessions" USING btree ("user_id","id");--> stat
 CREATE INDEX "sessions_app" ON "sessions" USING btree ("app_id","id");--> statement-breakpoint
 CREATE INDEX "sessions_ip" ON "sessions" USING btree ("ip","id");--> statement-breakpoint
 CREATE INDEX "sessions_created" ON "sessions" USING btree ("created_at");--> statement-breakpoint
+CREATE INDEX "sessions_ended" ON "sessions" USING btree ("ended_at") WHERE "sessions"."ended_at" is not null;--> statement-breakpoint
 CREATE INDEX "sessions_active" ON "sessions" USING btree ("active_minute");--> statement-breakpoint
 CREATE INDEX "sessions_reason" ON "sessions" USING btree ("end_reason","id") WHERE "sessions"."end_reason" is not null;--> statement-breakpoint
 CREATE UNIQUE INDEX "signing_keys_kid" ON "signing_keys" USING btree ("kid");--> statement-breakpoint

@@ -114,8 +114,6 @@ CREATE TABLE `operators` (
 	`role` text NOT NULL,
 	`app_ids` text,
 	`disabled` integer DEFAULT false NOT NULL,
-	`failed_sign_ins` integer DEFAULT 0 NOT NULL,
-	`locked_until` integer,
 	`created_at` integer NOT NULL,
 	`last_sign_in_at` integer
 );
@@ -185,6 +183,7 @@ CREATE INDEX `sessions_user` ON `sessions` (`user_id`,`id`);--> statement-breakp
 CREATE INDEX `sessions_app` ON `sessions` (`app_id`,`id`);--> statement-breakpoint
 CREATE INDEX `sessions_ip` ON `sessions` (`ip`,`id`);--> statement-breakpoint
 CREATE INDEX `sessions_created` ON `sessions` (`created_at`);--> statement-breakpoint
+CREATE INDEX `sessions_ended` ON `sessions` (`ended_at`) WHERE "sessions"."ended_at" is not null;--> statement-breakpoint
 CREATE INDEX `sessions_active` ON `sessions` (`active_minute`);--> statement-breakpoint
 CREATE INDEX `sessions_reason` ON `sessions` (`end_reason`,`id`) WHERE "sessions"."end_reason" is not null;--> statement-breakpoint
 CREATE TABLE `signing_keys` (

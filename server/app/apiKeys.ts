@@ -5,7 +5,7 @@ import { isWithin, parseNetworks } from '#server/http/address.ts'
 import type { Runtime } from '#server/runtime.ts'
 import { hashSecret, matches, readOpaque, withSecret } from '#server/secret/opaque.ts'
 import { appAt, findByKey, type App } from './app.ts'
-import { findApiKey, findVersion, insertApiKey, touchApiKey, type ApiKeyRow } from './store.ts'
+import { findApiKey, insertApiKey, touchApiKey, type ApiKeyRow } from './store.ts'
 
 /** What an API key may be used for. */
 export const apiKeyScopes = [
@@ -67,14 +67,14 @@ async function byAddress(runtime: Runtime, credentials: ClientCredentials): Prom
 
 async function byKey(runtime: Runtime, key: string, scope: ApiKeyScope): Promise<App> {
   const presented = readOpaque(runtime.vault.ids, key)
-  const row = presented?.kind === 'sk' ? await findApiKey(runtime.db, presented.row) : undefined
+  const found = presented?.kind === 'sk' ? await findApiKey(runtime.db, presented.row) : undefined
+  if (!found || !presented || !matches(presented.secret, found.key.tokenHash)) throw refused()
+  const { key: row, appVersion } = found
   const now = runtime.now()
-  if (!row || !presented || !matches(presented.secret, row.tokenHash)) throw refused()
   if (row.expiresAt && now >= row.expiresAt) throw refused()
   if (!(JSON.parse(row.scopes) as string[]).includes(scope))
     throw new AppError('forbidden', `This API key lacks the scope ${scope}`)
-  const found = await findVersion(runtime.db, { id: row.appId })
-  const app = found && (await appAt(runtime, found.id, found.version))
+  const app = await appAt(runtime, row.appId, appVersion)
   if (!app) throw refused()
   noteUse(runtime, row, now)
   return app

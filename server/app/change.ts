@@ -3,6 +3,7 @@ import { isUniqueViolation } from '#server/db/database.ts'
 import { recordAudit, type Actor } from '#server/operator/audit.ts'
 import type { Runtime } from '#server/runtime.ts'
 import { revokeAppSessions } from '#server/session/revoke.ts'
+import { trimSessions } from '#server/session/trim.ts'
 import { openApp, type App } from './app.ts'
 import { defaultSettings, type AppPatch, type AppSecrets, type AppSettings, type NewApp } from './settings.ts'
 import { deleteApp, findApp, insertApp, updateApp } from './store.ts'
@@ -40,7 +41,7 @@ export async function createApp(runtime: Runtime, actor: Actor, input: NewApp): 
 
 /**
  * Changes any part of an app's settings. With `version` the change is refused when somebody changed the app since. Switching an app off ends its
- * sessions.
+ * sessions; a lower limit ends those beyond it.
  * @throws AppError not_found, conflict
  */
 export async function changeApp(
@@ -93,6 +94,9 @@ export async function changeApp(
   // Already refused by the app's state; this makes the end of each session visible and final.
   if (after.disabled && !before.disabled)
     await revokeAppSessions(runtime, id, { reason: 'app_disabled', by: actor.label })
+  const { maxConcurrentSessions } = after.settings.sessionPolicy
+  if (maxConcurrentSessions < before.settings.sessionPolicy.maxConcurrentSessions)
+    await trimSessions(runtime, id, maxConcurrentSessions)
   return after
 }
 

@@ -93,12 +93,14 @@ export type ApiKeyRow = typeof apiKeys.$inferSelect
 
 const keyById = statement('api_key_by_id', (db) =>
   db
-    .select()
+    .select({ key: apiKeys, appVersion: apps.version })
     .from(apiKeys)
+    .innerJoin(apps, eq(apps.id, apiKeys.appId))
     .where(eq(apiKeys.id, param(apiKeys.id, 'id'))),
 )
 
-export async function findApiKey(db: Reader, id: number): Promise<ApiKeyRow | undefined> {
+/** A key with the version of its app. */
+export async function findApiKey(db: Reader, id: number): Promise<{ key: ApiKeyRow; appVersion: number } | undefined> {
   const [row] = await keyById(db, { id })
   return row
 }

@@ -50,8 +50,18 @@ export function token(text: string): Promise<void> {
   return answer(async () => {
     const given = text === '-' ? readSecret('The token') : text
     return withRuntime('read', async (runtime) => {
-      const { explainToken } = await import('../token/explain.ts')
-      return explainToken(runtime, given.trim())
+      const [{ inspectToken }, { findSessionRow }, { publicSession }, { findByKey }] = await Promise.all([
+        import('../token/inspect.ts'),
+        import('../session/store.ts'),
+        import('../session/session.ts'),
+        import('../app/app.ts'),
+      ])
+      const { sessionId, ...found } = await inspectToken(runtime, given)
+      const row = sessionId === undefined ? undefined : await findSessionRow(runtime.db, sessionId)
+      const app = row && (await findByKey(runtime, runtime.vault.ids.seal('app', row.appId)))
+      if (!row || !app) return found
+      const { endedAt, endReason, endedBy } = row
+      return { ...found, session: { ...publicSession(runtime, app, row), endedAt, endReason, endedBy } }
     })
   })
 }

@@ -1,6 +1,9 @@
 import type { NodePgDatabase } from 'drizzle-orm/node-postgres'
 import { DrizzleQueryError } from 'drizzle-orm'
 
+/** What a reader wants done before a prepared statement reads (sqlite.ts). */
+export const beforeRead = Symbol('before read')
+
 /** What a query may do anywhere: read committed rows. */
 export type Reader = Pick<NodePgDatabase, 'select' | 'selectDistinct' | '$count'>
 

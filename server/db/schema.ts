@@ -147,6 +147,7 @@ export const sessions = table(
     index('sessions_app').on(session.appId, session.id),
     index('sessions_ip').on(session.ip, session.id),
     index('sessions_created').on(session.createdAt),
+    index('sessions_ended').on(session.endedAt).where(isNotNull(session.endedAt)),
     index('sessions_active').on(session.activeMinute),
     index('sessions_reason').on(session.endReason, session.id).where(isNotNull(session.endReason)),
   ],
@@ -161,7 +162,7 @@ export const sessionEvents = table(
       .notNull()
       .references(() => sessions.id, { onDelete: 'cascade' }),
     at: instant().notNull(),
-    kind: text({ enum: ['refreshed', 'refresh_reused', 'moved'] }).notNull(),
+    kind: text({ enum: ['refreshed', 'refresh_reused'] }).notNull(),
     detail: text(),
   },
   (event) => [index('session_events_session').on(event.sessionId, event.id)],
@@ -246,8 +247,6 @@ export const operators = table(
     /** The apps an operator may see, as a JSON array of numbers; null is all of them. */
     appIds: text(),
     disabled: boolean().notNull().default(false),
-    failedSignIns: integer().notNull().default(0),
-    lockedUntil: instant(),
     createdAt: instant().notNull(),
     lastSignInAt: instant(),
   },

@@ -5,7 +5,7 @@ import Sqlite from 'better-sqlite3'
 import { drizzle } from 'drizzle-orm/better-sqlite3'
 import { AppError } from '#server/error.ts'
 import { assertOutsideTransaction, asTransaction } from './alone.ts'
-import { driverCode, type Database, type Reader, type Transaction } from './database.ts'
+import { beforeRead, driverCode, type Database, type Reader, type Transaction } from './database.ts'
 
 /** How long a write waits for another process's lock before it is refused. */
 const LOCK_PATIENCE_MS = 5_000
@@ -24,9 +24,11 @@ export function openSqlite(file: string): Database {
   const writer = connect(file)
   const reader = connect(file, { readonly: true })
   const reads = drizzle(reader, { casing: 'snake_case' }) as unknown as Reader
-  const transaction = groupCommit(writer)
+  const snapshot = shareSnapshot(reader)
+  const transaction = groupCommit(writer, snapshot.close)
 
-  return {
+  const database = {
+    [beforeRead]: snapshot.open,
     select: reads.select.bind(reads),
     selectDistinct: reads.selectDistinct.bind(reads),
     $count: reads.$count.bind(reads),
@@ -43,9 +45,34 @@ export function openSqlite(file: string): Database {
       return { ok, detail }
     },
     async close() {
+      snapshot.close()
       reader.close()
       writer.close()
     },
+  }
+  return database
+}
+
+/**
+ * Prepared reads of one turn of the event loop share one read transaction: taking and dropping SQLite's locks for each costs more
+ * than the reads. It ends with the turn, and at once after a commit of ours, so that nothing committed is ever overlooked by a later request.
+ */
+function shareSnapshot(reader: Sqlite.Database): { open: () => void; close: () => void } {
+  const [begin, commit] = ['begin', 'commit'].map((text) => reader.prepare(text))
+  let isOpen = false
+  const close = () => {
+    if (!isOpen) return
+    isOpen = false
+    commit!.run()
+  }
+  return {
+    open() {
+      if (isOpen) return
+      begin!.run()
+      isOpen = true
+      setImmediate(close)
+    },
+    close,
   }
 }
 
@@ -54,7 +81,7 @@ export function openSqlite(file: string): Database {
  * commit: a failing body rolls back alone, and nobody is answered before the commit is on disk. This makes synchronous=FULL cost one
  * fsync a group instead of one a login.
  */
-function groupCommit(writer: Sqlite.Database): Database['transaction'] {
+function groupCommit(writer: Sqlite.Database, committed: () => void): Database['transaction'] {
   const tx = Object.assign(drizzle(writer, { casing: 'snake_case' }), { async lock() {} }) as unknown as Transaction
   const [begin, commit, rollback] = ['begin immediate', 'commit', 'rollback'].map((text) => writer.prepare(text))
   const [save, keep, undo] = ['savepoint body', 'release body', 'rollback to body'].map((text) => writer.prepare(text))
@@ -91,6 +118,7 @@ function groupCommit(writer: Sqlite.Database): Database['transaction'] {
     if (!writer.inTransaction) return
     try {
       commit!.run()
+      committed()
     } catch (error) {
       if (writer.inTransaction) rollback!.run()
       for (const { job } of done) job.reject(unavailable(error))

@@ -1,5 +1,5 @@
 import { Param, sql, type Column } from 'drizzle-orm'
-import type { Reader, Transaction } from './database.ts'
+import { beforeRead, type Reader, type Transaction } from './database.ts'
 
 type Preparable<Rows> = { prepare(name: string): { execute(values?: Record<string, unknown>): PromiseLike<Rows> } }
 
@@ -15,6 +15,7 @@ export function statement<Rows>(name: string, build: (db: Transaction) => Prepar
       query = build(db as Transaction).prepare(name)
       prepared.set(db, query)
     }
+    ;(db as { [beforeRead]?: () => void })[beforeRead]?.()
     return query.execute(values)
   }
 }

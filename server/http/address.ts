@@ -36,11 +36,13 @@ export function clientAddress(request: IncomingMessage, trusted: Range[]): strin
   return client
 }
 
-/** What rate limits count by: the address, or the /64 that an IPv6 subscriber has all of. */
+/** What rate limits count by: the address, or the /64 that an IPv6 subscriber has all of. IPv4 in IPv6 form counts as IPv4. */
 export function limitKey(ip: string): string {
   if (!ip.includes(':') || !ipaddr.isValid(ip)) return ip
-  const parts = (ipaddr.parse(ip) as ipaddr.IPv6).parts.slice(0, 4)
-  return `${parts.map((part) => part.toString(16)).join(':')}::/64`
+  const address = ipaddr.process(ip)
+  if (address instanceof ipaddr.IPv4) return address.toString()
+  const network = address.parts.slice(0, 4).map((part) => part.toString(16))
+  return `${network.join(':')}::/64`
 }
 
 function plain(ip: string): string {

@@ -71,28 +71,31 @@ export function sendProblem(request: Request, response: Response, error: AppErro
   response.end(body)
 }
 
-/** A refusal as RFC 6749 §5.2. */
+/** A refusal as RFC 6749 §5.2: 400 for whatever is wrong with the grant, the refusal's own status for the rest. */
 export function sendOAuthError(response: Response, error: AppError): void {
   setRefusalHeaders(response, error)
   const oauth = refusals[error.code][2]
-  const status =
-    oauth === 'invalid_grant' || oauth === 'invalid_request' || oauth === 'unauthorized_client' ? 400 : error.status
+  if (oauth === 'invalid_grant') response.removeHeader('www-authenticate')
+  else if (error.status === 401)
+    response.setHeader('www-authenticate', 'Basic realm="gatehouse", Bearer realm="gatehouse"')
   sendJson(
     response,
-    { error: oauth, error_description: error.message.replaceAll(/[^\x20-\x21\x23-\x5b\x5d-\x7e]/g, '?') },
-    error.code === 'rate_limited' || error.code === 'ip_not_allowed' ? error.status : status,
+    { error: oauth, error_description: printable(error.message) },
+    oauth === 'invalid_grant' ? 400 : error.status,
   )
 }
+
+/** The characters that RFC 6749 §5.2 and RFC 6750 §3 allow in a description. */
+const printable = (text: string): string => text.replaceAll(/[^\x20-\x21\x23-\x5b\x5d-\x7e]/g, '?')
 
 function setRefusalHeaders(response: Response, error: AppError): void {
   response.setHeader('cache-control', 'no-store')
   if (error.retryAfter !== undefined) response.setHeader('retry-after', String(error.retryAfter))
   if (error.code === 'rate_limited' && error.details) setQuota(response, error.details as Quota)
   if (error.status === 401) {
-    const text = error.message.replaceAll(/[^\x20-\x21\x23-\x5b\x5d-\x7e]/g, '?')
     response.setHeader(
       'www-authenticate',
-      `Bearer realm="gatehouse", error="invalid_token", error_description="${text}"`,
+      `Bearer realm="gatehouse", error="invalid_token", error_description="${printable(error.message)}"`,
     )
   }
 }
@@ -141,9 +144,13 @@ function fromExpress(thrown: unknown): AppError {
   return toAppError(thrown)
 }
 
-/** Refuses a request body of another type than JSON: the parser is chosen by the route, never by the caller. */
+/** Refuses a request body of another type than JSON in UTF-8 (RFC 8259 §8.1): the parser is chosen by the route, never by the caller. */
 export const requireJson: RequestHandler = (request, _response, next) => {
-  if (request.is('application/json')) return next()
+  if (request.is('application/json')) {
+    const [, charset] = /;\s*charset\s*=\s*"?([^";\s]*)/i.exec(request.headers['content-type']!) ?? []
+    if (charset === undefined || /^utf-?8$/i.test(charset)) return next()
+    throw new AppError('unsupported_media_type', 'Send the body as application/json in UTF-8')
+  }
   const empty = !request.headers['content-length'] && !request.headers['transfer-encoding']
   if (empty || request.headers['content-length'] === '0') {
     request.body = {}

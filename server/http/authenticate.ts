@@ -20,8 +20,7 @@ export function bearerToken(request: Request): string {
 /** Who makes this call, with a live session; the call counts as activity. @throws AppError as `verifyAccess` */
 export async function authenticate(runtime: Runtime, request: Request): Promise<Access> {
   const access = await verifyAccess(runtime, bearerToken(request))
-  touchAccess(runtime, access, runtime.now())
-  return access
+  return touchAccess(runtime, access, runtime.now())
 }
 
 const trustedBy = new WeakMap<Runtime, ReturnType<typeof parseNetworks>>()

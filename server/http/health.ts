@@ -1,7 +1,7 @@
 import { Router } from 'express'
 import { findVersion } from '#server/app/store.ts'
 import type { Runtime } from '#server/runtime.ts'
-import { sendJson } from './answer.ts'
+import { methodNotAllowed, sendJson } from './answer.ts'
 
 /** For supervisors and load balancers: `/healthz` says that the process answers, `/readyz` that it can do its work. */
 export function healthRoutes(runtime: Runtime): Router {
@@ -21,5 +21,6 @@ export function healthRoutes(runtime: Runtime): Router {
           )
     sendJson(response, problem ? { status: 'unavailable', problem } : { status: 'ok' }, problem ? 503 : 200)
   })
+  router.all(['/healthz', '/readyz'], methodNotAllowed('GET'))
   return router
 }

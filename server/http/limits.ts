@@ -2,6 +2,7 @@ import { RateLimiterMemory, RateLimiterPostgres, RateLimiterRes, type RateLimite
 import type { App } from '#server/app/app.ts'
 import type { Database } from '#server/db/database.ts'
 import { AppError } from '#server/error.ts'
+import type { Vault } from '#server/secret/vault.ts'
 
 const WINDOW_S = 60
 /** On PostgreSQL cheap calls take this many points from the shared counter at once and spend them locally: a write in twenty calls. */
@@ -20,6 +21,8 @@ export type Limits = {
   call(ip: string, limit: number): Promise<Quota | undefined>
   /** A try at a password or a code: strict, whatever the app says. */
   guess(key: string, points: number, seconds: number): Promise<void>
+  /** Forgets the tries that `guess` counted, after a right one. */
+  forgive(key: string, points: number, seconds: number): Promise<void>
 }
 
 const none: Limits = {
@@ -27,10 +30,15 @@ const none: Limits = {
   account: async () => {},
   call: async () => undefined,
   guess: async () => {},
+  forgive: async () => {},
 }
 
-/** @param enabled false leaves all but guessing to a gateway in front (GATEHOUSE_RATE_LIMITS=off) */
-export function createLimits(db: Database, enabled: boolean): Limits {
+/**
+ * Who is counted is stored as a keyed hash, because PostgreSQL keeps it on disk: a Telegram id, a wallet, an e-mail address, an IP address.
+ * @param enabled false leaves all but guessing to a gateway in front (GATEHOUSE_RATE_LIMITS=off)
+ */
+export function createLimits(db: Database, enabled: boolean, vault: Vault): Limits {
+  const hashed = (key: string) => (db.shared ? vault.hash(key, 'rate_limits').toString('base64url') : key)
   const limiters = new Map<string, RateLimiterAbstract>()
   const leases = new Map<string, { left: number; until: number }>()
 
@@ -58,7 +66,7 @@ export function createLimits(db: Database, enabled: boolean): Limits {
 
   async function consume(bucket: string, key: string, points: number, cost = 1, duration = WINDOW_S): Promise<Quota> {
     try {
-      return quota(points, await limiter(bucket, points, duration).consume(key, cost))
+      return quota(points, await limiter(bucket, points, duration).consume(hashed(key), cost))
     } catch (refusal) {
       if (!(refusal instanceof RateLimiterRes)) throw refusal
       const { limit, remaining, reset } = quota(points, refusal)
@@ -87,18 +95,24 @@ export function createLimits(db: Database, enabled: boolean): Limits {
   const guess: Limits['guess'] = async (key, points, seconds) => {
     await consume('guess', key, points, 1, seconds)
   }
-  if (!enabled) return { ...none, guess }
+  const forgive: Limits['forgive'] = async (key, points, seconds) => {
+    await limiter('guess', points, seconds).delete(hashed(key))
+  }
+  if (!enabled) return { ...none, guess, forgive }
   return {
     async signIn(app, ip) {
       const { signInPerAddress, signInPerApp } = app.settings.rateLimits
+      // The address first: what one address is refused must not use up what the whole app may.
+      const quota = await consume('address', `${app.id} ${ip}`, signInPerAddress)
       await leased('app', String(app.id), signInPerApp)
-      return consume('address', `${app.id} ${ip}`, signInPerAddress)
+      return quota
     },
     async account(app, key) {
       await consume('account', `${app.id} ${key}`, app.settings.rateLimits.signInPerAccount)
     },
     call: (ip, limit) => leased('call', ip, limit),
     guess,
+    forgive,
   }
 }
 

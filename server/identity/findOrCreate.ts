@@ -5,11 +5,18 @@ import type { Vault } from '#server/secret/vault.ts'
 import type { Profile, Proof } from './proof.ts'
 import { findIdentity, insertIdentity, insertUser, updateIdentity, updateUser, type FoundIdentity } from './store.ts'
 
-export type Person = { userId: number; identityId: number; blockedAt: Date | null; createdAt: Date; isNew: boolean }
+export type Person = {
+  userId: number
+  identityId: number
+  blockedAt: Date | null
+  createdAt: Date
+  isNew: boolean
+  profile: Profile
+}
 
 /**
- * The user whom a proof belongs to, made when nobody has shown this proof before. What the login brought of a profile replaces what was
- * kept of it, and is written only when it differs.
+ * The user whom a proof belongs to, made when nobody has shown this proof before. What the login brings of a profile replaces what an
+ * earlier one brought, not what the person or another proof put there, and is written only when it differs.
  */
 export async function findOrCreate(
   runtime: Runtime,
@@ -36,17 +43,20 @@ export async function findOrCreate(
     publicKey: proof.publicKey ?? null,
     createdAt: now,
   })
-  return { userId, identityId, blockedAt: null, createdAt: now, isNew: true }
+  return { userId, identityId, blockedAt: null, createdAt: now, isNew: true, profile: proof.profile }
 }
 
 async function refresh(vault: Vault, tx: Transaction, known: FoundIdentity, proof: Proof): Promise<Person> {
-  const changed = !known.detailsHash?.equals(detailsHash(vault, proof))
-  if (changed) {
+  const before = openProfile(vault, known.profileSealed)
+  let profile = before
+  if (!known.detailsHash?.equals(detailsHash(vault, proof))) {
     await updateIdentity(tx, known.id, {
       ...sealDetails(vault, proof),
       ...(proof.publicKey && { publicKey: proof.publicKey }),
     })
-    if (Object.keys(proof.profile).length > 0) await updateUser(tx, known.userId, sealProfile(vault, proof.profile))
+    profile = mergeProfile(before, openDetails(vault, known.detailsSealed).profile, proof.profile)
+    if (JSON.stringify(profile) !== JSON.stringify(before))
+      await updateUser(tx, known.userId, sealProfile(vault, profile))
   }
   return {
     userId: known.userId,
@@ -54,7 +64,19 @@ async function refresh(vault: Vault, tx: Transaction, known: FoundIdentity, proo
     blockedAt: known.blockedAt,
     createdAt: known.createdAt,
     isNew: false,
+    profile,
   }
+}
+
+/** `now` with each field that still is what the last login brought replaced by what this login brings. */
+function mergeProfile(now: Profile, brought: Profile, brings: Profile): Profile {
+  const merged: Record<string, unknown> = { ...now }
+  for (const field of new Set([...Object.keys(brought), ...Object.keys(brings)]) as Set<keyof Profile>) {
+    if (merged[field] !== brought[field]) continue
+    if (brings[field] === undefined) delete merged[field]
+    else merged[field] = brings[field]
+  }
+  return merged
 }
 
 /** The key under which an identity is found again. */
@@ -93,8 +115,20 @@ function sealDetails(vault: Vault, proof: Proof) {
     usernameHash: username ? usernameHash(vault, username) : null,
     detailsHash: detailsHash(vault, proof),
     detailsSealed: vault.seal(
-      JSON.stringify({ ...proof.details, ...(username && { username }) }),
+      JSON.stringify({ ...proof.details, ...(username && { username }), profile: proof.profile }),
       'identities.details',
     ),
   }
+}
+
+/** What an identity's latest proof said: of the person (`profile`), and of itself. */
+export function openDetails(
+  vault: Vault,
+  sealed: Buffer | null,
+): { profile: Profile; details: Record<string, string | boolean> } {
+  if (!sealed) return { profile: {}, details: {} }
+  const { profile, ...details } = JSON.parse(vault.open(sealed, 'identities.details')) as {
+    profile?: Profile
+  } & Record<string, string | boolean>
+  return { profile: profile ?? {}, details }
 }

@@ -3,6 +3,8 @@ export type Profile = {
   name?: string
   username?: string
   email?: string
+  /** False for an address the person merely wrote down: it proves nothing and joins no accounts. */
+  emailVerified?: boolean
   language?: string
   photoUrl?: string
 }

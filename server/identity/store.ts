@@ -1,6 +1,6 @@
 import { and, asc, eq, sql } from 'drizzle-orm'
 import type { Reader, Transaction } from '#server/db/database.ts'
-import { identities, users } from '#server/db/schema.ts'
+import { identities, profiles, users } from '#server/db/schema.ts'
 import { param, statement } from '#server/db/statement.ts'
 
 export type UserRow = typeof users.$inferSelect
@@ -15,6 +15,7 @@ const lookup = statement('identity_lookup', (db) =>
       detailsSealed: identities.detailsSealed,
       publicKey: identities.publicKey,
       blockedAt: users.blockedAt,
+      profileSealed: users.profileSealed,
       createdAt: users.createdAt,
     })
     .from(identities)
@@ -99,6 +100,13 @@ export function listIdentities(db: Reader, userId: number): PromiseLike<Identity
   return db.select().from(identities).where(eq(identities.userId, userId)).orderBy(asc(identities.id))
 }
 
-export async function deleteUser(tx: Transaction, id: number): Promise<void> {
-  await tx.delete(users).where(eq(users.id, id))
+/** The handles that a user's wallets own. */
+export function listProfiles(db: Reader, userId: number) {
+  return db.select().from(profiles).where(eq(profiles.userId, userId)).orderBy(asc(profiles.id))
+}
+
+/** Removes a user with everything that hangs on them; false when there was none. */
+export async function deleteUser(tx: Transaction, id: number): Promise<boolean> {
+  const rows = await tx.delete(users).where(eq(users.id, id)).returning({ id: users.id })
+  return rows.length > 0
 }

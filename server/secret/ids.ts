@@ -16,6 +16,7 @@ export type Ids = {
 const ALPHABET = '0123456789abcdefghjkmnpqrstvwxyz' // Crockford's base 32: no i, l, o, u
 const VALUES = new Map([...ALPHABET].map((character, value) => [character, value]))
 const LENGTH = 26
+const MOST_SEALED = 50_000
 
 /**
  * Integer keys inside, sealed ids outside: one AES block holds the kind (4 bytes), a counter (4) and the number (8), so that
@@ -42,10 +43,22 @@ export function ids(key: KeyObject): Ids {
     return id <= Number.MAX_SAFE_INTEGER ? { id: Number(id), counter: plain.readUInt32BE(4) } : undefined
   }
 
+  // The same few thousand users and sessions are named over and over.
+  let sealed = new Map<string, string>()
+
   return {
     block,
     readBlock,
-    seal: (kind, id) => `${kind}_${encode(block(kind, id))}`,
+    seal(kind, id) {
+      const name = kind + id
+      let text = sealed.get(name)
+      if (text === undefined) {
+        text = `${kind}_${encode(block(kind, id))}`
+        if (sealed.size >= MOST_SEALED) sealed = new Map()
+        sealed.set(name, text)
+      }
+      return text
+    },
     parse(kind, text) {
       if (!text.startsWith(`${kind}_`)) return undefined
       const sealed = decode(text.slice(kind.length + 1))

@@ -7,13 +7,14 @@ const TICK_MS = 250
 
 /**
  * Last activity of sessions and opaque tokens, precise in memory and written in batches: a session in constant use costs one write in a few
- * seconds, yet is never taken for idle by this process. Short lifetimes are written sooner, so that other processes see them alive too.
+ * seconds, yet is never taken for idle. What is written may be older than half a lifetime for no longer than one call: that call waits for
+ * the write, so that neither another process nor the next one after a crash sees a session run out that is in use.
  */
 export type Activity = {
   /** Notes a use at `now`; `shortest` is the shortest lifetime (seconds) that this use extends. */
-  touch(session: { id: number; lastActiveAt: Date }, now: Date, shortest: number): void
-  /** Notes the use of an opaque token, which then lives `ttl` seconds more. */
-  touchToken(tokenId: number, now: Date, ttl: number): void
+  touch(session: { id: number; lastActiveAt: Date }, now: Date, shortest: number): Promise<void> | undefined
+  /** Notes the use of an opaque token, which then lives `ttl` seconds more; `expiresAt` is what is written of it. */
+  touchToken(token: { row: number; expiresAt: Date }, now: Date, ttl: number): Promise<void> | undefined
   /** Milliseconds since the epoch: what is written or, if later, what is noted. */
   lastActiveAt(session: { id: number; lastActiveAt: Date }): number
   /** When an opaque token was last used, if this process knows of a use that may not be written yet. */
@@ -32,15 +33,24 @@ export function createActivity(db: Database, onError: (error: unknown) => void):
   let closed = false
   let flushing: Promise<void> = Promise.resolve()
 
-  function note(pending: Map<number, Pending>, id: number, at: number, shortest: number): void {
-    const known = pending.get(id)
-    if (known) {
-      if (at > known.at) known.at = at
-      return
+  /** `age` is how long ago, in milliseconds, the use was that is written. */
+  function note(
+    pending: Map<number, Pending>,
+    use: { id: number; at: number; age: number; lifetime: number },
+  ): Promise<void> | undefined {
+    const { id, at, age, lifetime } = use
+    let entry = pending.get(id)
+    if (!entry) {
+      const delay = Math.min(LONGEST_DELAY_MS, (lifetime * 1000) / 8)
+      entry = { at, due: performance.now() + delay, delay, ttl: lifetime }
+      pending.set(id, entry)
+      schedule()
     }
-    const delay = Math.min(LONGEST_DELAY_MS, (shortest * 1000) / 8)
-    pending.set(id, { at, due: performance.now() + delay, delay, ttl: shortest })
-    schedule()
+    if (at > entry.at) entry.at = at
+    entry.ttl = lifetime
+    if (age < (lifetime * 1000) / 2) return undefined
+    entry.due = 0
+    return activity.flush().catch(onError)
   }
 
   function schedule(): void {
@@ -57,7 +67,11 @@ export function createActivity(db: Database, onError: (error: unknown) => void):
   async function write(all: boolean): Promise<void> {
     const ready = performance.now()
     const due = (pending: Map<number, Pending>) =>
-      [...pending].filter(([, entry]) => all || entry.due <= ready).map(([id, { at, ttl }]) => ({ id, at, ttl }))
+      [...pending]
+        .filter(([, entry]) => all || entry.due <= ready)
+        .map(([id, { at, ttl }]) => ({ id, at, ttl }))
+        // In one order everywhere, so that two processes never wait for each other's rows.
+        .sort((a, b) => a.id - b.id)
     const [dueSessions, dueTokens] = [due(sessions), due(tokens)]
     if (dueSessions.length > 0 || dueTokens.length > 0) {
       await db.transaction(async (tx) => {
@@ -81,10 +95,14 @@ export function createActivity(db: Database, onError: (error: unknown) => void):
   }
 
   const activity: Activity = {
-    touch: (session, now, shortest) => {
-      if (now > session.lastActiveAt) note(sessions, session.id, now.getTime(), shortest)
+    touch(session, now, shortest) {
+      const [at, age] = [now.getTime(), now.getTime() - session.lastActiveAt.getTime()]
+      return age > 0 ? note(sessions, { id: session.id, at, age, lifetime: shortest }) : undefined
     },
-    touchToken: (tokenId, now, ttl) => note(tokens, tokenId, now.getTime(), ttl),
+    touchToken(token, now, ttl) {
+      const [at, left] = [now.getTime(), token.expiresAt.getTime() - now.getTime()]
+      return note(tokens, { id: token.row, at, age: ttl * 1000 - left, lifetime: ttl })
+    },
     lastActiveAt: (session) => Math.max(session.lastActiveAt.getTime(), sessions.get(session.id)?.at ?? 0),
     tokenUsedAt: (tokenId) => tokens.get(tokenId)?.at,
     flush(all = false) {
@@ -95,7 +113,8 @@ export function createActivity(db: Database, onError: (error: unknown) => void):
     async close() {
       closed = true
       clearTimeout(timer)
-      await activity.flush(true)
+      // A database that is away must not keep the rest from being closed.
+      await activity.flush(true).catch(onError)
     },
   }
   return activity

@@ -1,18 +1,24 @@
 import type { Transaction } from '#server/db/database.ts'
 import type { Runtime } from '#server/runtime.ts'
 import type { EndReason } from './session.ts'
-import { endSession, endSessions, findSessionRow, ofApp, ofUser } from './store.ts'
+import { endSession, endSessions, findSessionRow, ofApp, ofUser, type Condition } from './store.ts'
 
 /** Rows a transaction ends at the most, so that a million sessions do not hold the writer for seconds. */
 const CHUNK = 2_000
 
 export type End = { reason: EndReason; by?: string | undefined }
 
-/** Ends one session at once; false when it was over already. Effective on the next call anywhere. */
-export async function revokeSession(runtime: Runtime, id: number, end: End): Promise<boolean> {
+/** Ends one session at once, with whatever `also` writes; false when it was over already. Effective on the next call anywhere. */
+export async function revokeSession(
+  runtime: Runtime,
+  id: number,
+  end: End,
+  also?: (tx: Transaction) => Promise<void>,
+): Promise<boolean> {
   const at = runtime.now()
   return runtime.db.transaction(async (tx) => {
     const session = await findSessionRow(tx, id)
+    await also?.(tx)
     return session
       ? endSession(tx, { id, lastActiveAt: new Date(runtime.activity.lastActiveAt(session)) }, { ...end, at })
       : false
@@ -23,7 +29,7 @@ export async function revokeSession(runtime: Runtime, id: number, end: End): Pro
 export async function endUserSessions(tx: Transaction, userId: number, end: End & { at: Date }): Promise<number> {
   let ended = 0
   for (;;) {
-    const rows = await endSessions(tx, ofUser(userId), end, CHUNK)
+    const rows = await endSessions(tx, [ofUser(userId)], end, CHUNK)
     ended += rows.length
     if (rows.length < CHUNK) return ended
   }
@@ -35,12 +41,17 @@ export function revokeUserSessions(runtime: Runtime, userId: number, end: End): 
   return runtime.db.transaction((tx) => endUserSessions(tx, userId, { ...end, at }))
 }
 
-/** Ends all live sessions of an app, some thousands a transaction; returns how many. */
-export async function revokeAppSessions(runtime: Runtime, appId: number, end: End): Promise<number> {
+/** Ends all live sessions of an app; returns how many. */
+export function revokeAppSessions(runtime: Runtime, appId: number, end: End): Promise<number> {
+  return revokeMany(runtime, [ofApp(appId)], end)
+}
+
+/** Ends all live sessions that meet every condition, some thousands a transaction; returns how many. */
+export async function revokeMany(runtime: Runtime, where: Condition[], end: End): Promise<number> {
   const at = runtime.now()
   let ended = 0
   for (;;) {
-    const rows = await runtime.db.transaction((tx) => endSessions(tx, ofApp(appId), { ...end, at }, CHUNK))
+    const rows = await runtime.db.transaction((tx) => endSessions(tx, where, { ...end, at }, CHUNK))
     ended += rows.length
     if (rows.length < CHUNK) return ended
   }

@@ -1,10 +1,15 @@
 import type { App } from '#server/app/app.ts'
+import { driverCode } from '#server/db/database.ts'
 import type { Runtime } from '#server/runtime.ts'
 import type { sessions } from '#server/db/schema.ts'
 
 export type SessionRow = typeof sessions.$inferSelect
 
 export type SignInMethod = SessionRow['method']
+
+/** Whether a write failed because the user or session it hangs on was erased meanwhile. */
+export const wasErased = (error: unknown): boolean =>
+  ['23503', 'SQLITE_CONSTRAINT_FOREIGNKEY'].includes(driverCode(error) ?? '')
 
 /** Why a session ended (contract §4). */
 export const endReasons = [

@@ -7,7 +7,7 @@ import type { Runtime } from '#server/runtime.ts'
 import { withSecret } from '#server/secret/opaque.ts'
 import { issueAccess, recordAccess } from '#server/token/issue.ts'
 import { openSession, type Origin } from './open.ts'
-import { publicSession } from './session.ts'
+import { publicSession, wasErased } from './session.ts'
 
 /** The answer to every way of signing in (contract §3, Login). */
 export type Login = {
@@ -32,7 +32,7 @@ export async function signIn(
 ): Promise<Login> {
   const { app, proof } = input
   const now = runtime.now()
-  const { person, opened, opaque } = await runtime.db.transaction(async (tx) => {
+  const work = async (tx: Transaction) => {
     await input.consume?.(tx, now)
     const person = await findOrCreate(runtime, tx, app, proof, now)
     if (person.blockedAt) throw new AppError('user_blocked', 'This account is blocked')
@@ -46,6 +46,11 @@ export async function signIn(
       now,
     })
     return { person, opened, opaque: await recordAccess(runtime, tx, app, opened.session, now) }
+  }
+  const { person, opened, opaque } = await runtime.db.transaction(work).catch((error: unknown) => {
+    // The person erased themselves at this very moment: to sign in now is to begin anew.
+    if (wasErased(error)) return runtime.db.transaction(work)
+    throw error
   })
   const { ids } = runtime.vault
   const { session, refreshSecret, evicted } = opened
@@ -61,7 +66,7 @@ export async function signIn(
       id: ids.seal('usr', person.userId),
       isNew: person.isNew,
       createdAt: person.createdAt.toISOString(),
-      ...proof.profile,
+      ...person.profile,
     },
     evictedSessions: evicted.map((id) => ids.seal('ses', id)),
   }

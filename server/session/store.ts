@@ -25,6 +25,7 @@ const found = statement('session_lookup', (db) =>
       appVersion: apps.version,
       userProfile: users.profileSealed,
       userCreatedAt: users.createdAt,
+      userBlockedAt: users.blockedAt,
     })
     .from(sessions)
     .innerJoin(apps, eq(apps.id, sessions.appId))
@@ -142,17 +143,20 @@ export async function endSession(
   return rows.length > 0
 }
 
-/** Ends every live session that `where` selects, at most `limit` of them; returns those that were ended. */
+/** What sessions are chosen by. */
+export type Condition = SQL | undefined
+
+/** Ends live sessions that meet every condition, at most `limit` of them; returns those that were ended. */
 export function endSessions(
   tx: Transaction,
-  where: SQL | undefined,
+  where: Condition[],
   end: { reason: EndReason; at: Date; by?: string | undefined },
   limit: number,
 ) {
   const chosen = tx
     .select({ id: sessions.id })
     .from(sessions)
-    .where(and(where, isNull(sessions.endedAt)))
+    .where(and(...where, isNull(sessions.endedAt)))
     .limit(limit)
   return tx
     .update(sessions)
@@ -275,4 +279,9 @@ const walking = statement('sessions_live_walk', (db) =>
 /** Sessions that nobody has ended, of all apps, in the order of their numbers. */
 export function walkLive(db: Reader, page: { after: number; limit: number }) {
   return walking(db, page)
+}
+
+/** All of a user's sessions that are still kept, ended ones too, newest first. */
+export function listOfUser(db: Reader, userId: number) {
+  return db.select().from(sessions).where(eq(sessions.userId, userId)).orderBy(desc(sessions.id))
 }

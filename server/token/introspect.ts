@@ -28,7 +28,7 @@ async function introspectAccess(runtime: Runtime, app: App, token: string): Prom
     ...common(runtime, access),
     token_type: 'Bearer',
     exp: Math.floor(access.tokenExpiresAt.getTime() / 1000),
-    ...(access.token.kind === 'jwt' && { jti: access.token.jti }),
+    ...(access.token.kind === 'jwt' && { iat: access.token.iat, jti: access.token.jti }),
   }
 }
 

@@ -5,7 +5,7 @@ import { AppError } from '#server/error.ts'
 import type { Runtime } from '#server/runtime.ts'
 import { hashSecret, readOpaque, withSecret } from '#server/secret/opaque.ts'
 import { after } from '#server/session/open.ts'
-import type { SessionRow } from '#server/session/session.ts'
+import { wasErased, type SessionRow } from '#server/session/session.ts'
 import { endSession, findSessionRow, insertEvent } from '#server/session/store.ts'
 import { issueAccess, recordAccess, type AccessToken } from './issue.ts'
 import { setRefresh } from './store.ts'
@@ -31,7 +31,7 @@ export async function refresh(runtime: Runtime, refreshToken: string, only?: App
   const { app } = await liveSession(runtime, presented.row)
   const now = runtime.now()
 
-  const outcome = await runtime.db.transaction(async (tx) => {
+  const work = async (tx: Transaction) => {
     await tx.lock(`refresh of session ${presented.row}`)
     const session = await findSessionRow(tx, presented.row)
     if (!session || session.endedAt) return undefined
@@ -48,6 +48,10 @@ export async function refresh(runtime: Runtime, refreshToken: string, only?: App
     await note(tx, session, now)
     const opaque = await recordAccess(runtime, tx, app, session, now)
     return { session, opaque, successor: next }
+  }
+  const outcome = await runtime.db.transaction(work).catch((error: unknown) => {
+    if (wasErased(error)) return undefined
+    throw error
   })
   if (!outcome) {
     // Ended meanwhile or just now: the session's row says why.
@@ -55,7 +59,7 @@ export async function refresh(runtime: Runtime, refreshToken: string, only?: App
     throw invalid()
   }
   const { session, opaque, successor } = outcome
-  runtime.activity.touch(session, now, app.settings.sessionPolicy.idleTimeout)
+  await runtime.activity.touch(session, now, app.settings.sessionPolicy.idleTimeout)
   const access = await issueAccess(runtime, app, session, opaque, now)
   return {
     ...access,

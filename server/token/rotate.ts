@@ -6,6 +6,8 @@ export async function rotateKeys(
   runtime: Runtime,
   actor: Actor,
 ): Promise<{ active: string; retired: string | undefined }> {
+  // Looking makes the first keys where there are none yet.
+  await runtime.keys.active()
   const rotated = await runtime.db.transaction(async (tx) => {
     const rotated = await runtime.keys.rotate(tx)
     await recordAudit(tx, {

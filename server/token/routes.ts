@@ -1,4 +1,4 @@
-import { Router, urlencoded, type Request } from 'express'
+import { Router, urlencoded, type Request, type RequestHandler } from 'express'
 import { authenticateApp, type ApiKeyScope } from '#server/app/apiKeys.ts'
 import type { App } from '#server/app/app.ts'
 import { AppError } from '#server/error.ts'
@@ -13,9 +13,9 @@ import { revokeToken } from './revokeToken.ts'
 /** The OAuth endpoints for apps' servers, and the documents that describe them. */
 export function tokenRoutes(runtime: Runtime): Router {
   const router = Router()
-  const form = urlencoded({ extended: false, limit: '256kb', parameterLimit: 20 })
+  const form = [urlencoded({ extended: false, limit: '256kb', parameterLimit: 20 }), refuseRepeated]
 
-  router.post('/oauth/introspect', form, async (request, response) => {
+  router.post('/oauth/introspect', ...form, async (request, response) => {
     const app = await callingApp(runtime, request, 'tokens:introspect')
     setQuota(
       response,
@@ -25,7 +25,7 @@ export function tokenRoutes(runtime: Runtime): Router {
   })
   router.all('/oauth/introspect', methodNotAllowed('POST'))
 
-  router.post('/oauth/revoke', form, async (request, response) => {
+  router.post('/oauth/revoke', ...form, async (request, response) => {
     const app = await callingApp(runtime, request, 'tokens:revoke')
     setQuota(
       response,
@@ -37,7 +37,7 @@ export function tokenRoutes(runtime: Runtime): Router {
   })
   router.all('/oauth/revoke', methodNotAllowed('POST'))
 
-  router.post('/oauth/token', form, async (request, response) => {
+  router.post('/oauth/token', ...form, async (request, response) => {
     const grant = field(request, 'grant_type')
     const app = await callingApp(runtime, request, 'tokens:exchange')
     setQuota(
@@ -58,16 +58,21 @@ export function tokenRoutes(runtime: Runtime): Router {
   })
   router.all('/oauth/token', methodNotAllowed('POST'))
 
-  router.get('/.well-known/jwks.json', async (_request, response) => {
+  const jwks = '/.well-known/jwks.json'
+  router.get(jwks, async (_request, response) => {
     response.setHeader('cache-control', 'public, max-age=300')
     response.setHeader('access-control-allow-origin', '*')
     sendJson(response, await runtime.keys.jwks())
   })
-  router.get(['/.well-known/openid-configuration', '/.well-known/oauth-authorization-server'], (_request, response) => {
+  router.all(jwks, methodNotAllowed('GET'))
+
+  const documents = ['/.well-known/openid-configuration', '/.well-known/oauth-authorization-server']
+  router.get(documents, (_request, response) => {
     response.setHeader('cache-control', 'public, max-age=300')
     response.setHeader('access-control-allow-origin', '*')
     sendJson(response, metadata(runtime.config.publicUrl))
   })
+  router.all(documents, methodNotAllowed('GET'))
   return router
 }
 
@@ -91,12 +96,20 @@ function metadata(issuer: string) {
   }
 }
 
-/** A form field that must be there, once. @throws AppError invalid_request */
+/** RFC 6749 §3.2: no parameter may be there twice, for two readers could take two meanings from it. */
+const refuseRepeated: RequestHandler = (request, _response, next) => {
+  const body = (request.body ?? {}) as Record<string, unknown>
+  const repeated = Object.keys(body).find((name) => Array.isArray(body[name]))
+  if (repeated !== undefined)
+    throw new AppError('invalid_request', `${repeated.slice(0, 40)} stands in the body more than once`)
+  next()
+}
+
+/** A form field that must be there. @throws AppError invalid_request */
 function field(request: Request, name: string): string {
   const body = request.body as Record<string, unknown> | undefined
   if (!body) throw new AppError('invalid_request', 'Send the parameters as application/x-www-form-urlencoded')
   const value = body[name]
-  if (Array.isArray(value)) throw new AppError('invalid_request', `${name} stands in the body more than once`)
   if (typeof value !== 'string' || value === '') throw new AppError('invalid_request', `${name} is missing`)
   return value.slice(0, 10_000)
 }

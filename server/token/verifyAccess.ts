@@ -15,8 +15,8 @@ export type Access = {
   found: FoundSession
   /** When the presented token stops working, unless it slides. */
   tokenExpiresAt: Date
-  /** The row of an opaque token, or the `jti` of a JWT. */
-  token: { kind: 'opaque'; row: number } | { kind: 'jwt'; jti: string }
+  /** The row of an opaque token and what it says of its end, or what a JWT says of itself. */
+  token: { kind: 'opaque'; row: number; expiresAt: Date } | { kind: 'jwt'; jti: string; iat: number }
 }
 
 /**
@@ -30,13 +30,16 @@ export async function verifyAccess(runtime: Runtime, token: string): Promise<Acc
 
 async function verifyJwt(runtime: Runtime, token: string): Promise<Access> {
   const claims = await verifyAccessJwt(runtime, token)
+  // The session first: to hear that it is over and why helps more than to be sent to refresh a token in vain.
   const { found, app } = await liveSession(runtime, claims.sessionId)
+  if (runtime.now().getTime() >= claims.exp * 1000)
+    throw new AppError('token_expired', 'The access token has expired; refresh it')
   return {
     app,
     session: found.session,
     found,
     tokenExpiresAt: new Date(claims.exp * 1000),
-    token: { kind: 'jwt', jti: claims.jti },
+    token: { kind: 'jwt', jti: claims.jti, iat: claims.iat },
   }
 }
 
@@ -49,7 +52,8 @@ async function verifyOpaque(runtime: Runtime, token: string): Promise<Access> {
   const tokenExpiresAt = slidingExpiry(runtime, app, row, found.session.expiresAt)
   if (runtime.now() >= tokenExpiresAt)
     throw new AppError('token_expired', 'The access token has not been used in time; refresh it')
-  return { app, session: found.session, found, tokenExpiresAt, token: { kind: 'opaque', row: row.id } }
+  const { id, expiresAt } = row
+  return { app, session: found.session, found, tokenExpiresAt, token: { kind: 'opaque', row: id, expiresAt } }
 }
 
 /** An opaque token lives from its last use on, never past the session's absolute end (contract §4, Metapro). */
@@ -67,16 +71,25 @@ export async function liveSession(runtime: Runtime, sessionId: number): Promise<
   const app = await appAt(runtime, found.session.appId, found.appVersion)
   if (!app)
     throw new AppError('session_revoked', 'This session no longer exists', { details: { reason: 'user_erased' } })
-  if (found.session.endedAt) throw await refuseEnded(runtime, { ...found.session, endedAt: found.session.endedAt })
   if (app.disabled) throw new AppError('app_disabled', 'This app is switched off')
+  if (found.session.endedAt) throw await refuseEnded(runtime, { ...found.session, endedAt: found.session.endedAt })
+  // Blocking ends all sessions; this is for one that was being opened at that moment.
+  if (found.userBlockedAt) throw new AppError('user_blocked', 'This account is blocked')
   const over = timedOut(runtime, found.session, app.settings.sessionPolicy.idleTimeout, runtime.now())
   if (over) throw await refuseEnded(runtime, { ...found.session, endedAt: over.at, endReason: over.reason })
   return { found, app }
 }
 
-/** Counts a call as activity: the session stays awake, an opaque token slides. */
-export function touchAccess(runtime: Runtime, access: Access, now: Date): void {
-  const { idleTimeout, accessTokenTtl } = access.app.settings.sessionPolicy
-  runtime.activity.touch(access.session, now, idleTimeout)
-  if (access.token.kind === 'opaque') runtime.activity.touchToken(access.token.row, now, accessTokenTtl)
+/** Counts a call as activity: the session stays awake, an opaque token slides. Returns what is so afterwards. */
+export async function touchAccess(runtime: Runtime, access: Access, now: Date): Promise<Access> {
+  const { app, session, token } = access
+  const { idleTimeout, accessTokenTtl } = app.settings.sessionPolicy
+  const writing = runtime.activity.touch(session, now, idleTimeout)
+  // Once written it is no longer in memory, so the row as it was read is brought up to date.
+  if (writing) await writing
+  const touched = writing ? { ...access, session: { ...session, lastActiveAt: now } } : access
+  if (token.kind === 'jwt') return touched
+  await runtime.activity.touchToken(token, now, accessTokenTtl)
+  const slid = Math.min(now.getTime() + accessTokenTtl * 1000, session.expiresAt.getTime())
+  return { ...touched, tokenExpiresAt: new Date(Math.max(slid, access.tokenExpiresAt.getTime())) }
 }

@@ -22,6 +22,7 @@ export async function publicKeyOnChain(runtime: Runtime, address: string): Promi
     stack: [],
   })
   const result = (answer['result'] ?? answer) as { exit_code?: unknown; stack?: unknown }
+  if (typeof result.exit_code !== 'number') throw unavailable('The TON API does not answer the question')
   if (result.exit_code !== 0 && result.exit_code !== 1) return undefined
   const [first] = Array.isArray(result.stack) ? (result.stack as unknown[]) : []
   const value = Array.isArray(first) ? (first as unknown[])[1] : (first as { value?: unknown } | undefined)?.value
@@ -56,14 +57,16 @@ async function ask(
     throw unavailable('The TON API asks us to slow down', { retryAfter: seconds > 0 ? Math.min(seconds, 60) : 1 })
   }
   if (response.status >= 500 && response.status !== 542) throw unavailable(`The TON API answers ${response.status}`)
-  // 542 is the liteserver's own refusal, such as a contract without this method.
-  if (response.status === 542) return {}
+  // 542 is the liteserver's own refusal, such as an account that is not there; 11 is the virtual machine's "no such method".
+  if (response.status === 542) return { exit_code: 11 }
   if (response.status !== 200 || text.length > MOST_BYTES) throw unavailable(`The TON API answers ${response.status}`)
   try {
-    return JSON.parse(text) as Record<string, unknown>
+    const answer: unknown = JSON.parse(text)
+    if (typeof answer === 'object' && answer !== null) return answer as Record<string, unknown>
   } catch (cause) {
     throw unavailable('The TON API does not answer JSON', { cause })
   }
+  throw unavailable('The TON API does not answer a JSON object')
 }
 
 function unavailable(message: string, extras: { cause?: unknown; retryAfter?: number } = {}): AppError {

@@ -2,6 +2,7 @@ import type { KeyObject } from 'node:crypto'
 import type { App } from '#server/app/app.ts'
 import { AppError } from '#server/error.ts'
 import { findIdentityOf } from '#server/identity/find.ts'
+import { openDetails } from '#server/identity/findOrCreate.ts'
 import type { Runtime } from '#server/runtime.ts'
 import { publicKeyOnChain } from './chain.ts'
 import { ed25519PublicKey } from './publicKey.ts'
@@ -14,7 +15,7 @@ export type WalletKey = {
   publicKey: KeyObject
   /** The network a V5 wallet is bound to. */
   network: Network | undefined
-  details: Record<string, string>
+  details: Record<string, string | boolean>
   /** Whether the key may be remembered with the address. What the chain told may change there, so it is asked each time. */
   kept: boolean
 }
@@ -50,21 +51,16 @@ async function find(
   if (stateInit !== undefined) {
     const wallet = walletFromStateInit(address, stateInit)
     if (wallet) {
-      return {
-        raw: wallet.publicKey,
-        network: wallet.network,
-        details: { wallet: wallet.version, keyFrom: 'stateInit' },
-        kept: true,
-      }
+      const { publicKey: raw, version, network } = wallet
+      const details = { wallet: version, keyFrom: 'stateInit', ...(network && { network: String(network) }) }
+      return { raw, network, details, kept: true }
     }
   } else {
     const known = await findIdentityOf(runtime, app, 'ton', address)
-    if (known?.publicKey && known.detailsSealed) {
-      const details = JSON.parse(runtime.vault.open(known.detailsSealed, 'identities.details')) as Record<
-        string,
-        string
-      >
-      return { raw: known.publicKey, network: undefined, details, kept: true }
+    if (known?.publicKey) {
+      const { details } = openDetails(runtime.vault, known.detailsSealed)
+      const network = details['network'] === undefined ? undefined : (Number(details['network']) as Network)
+      return { raw: known.publicKey, network, details, kept: true }
     }
   }
   const raw = await publicKeyOnChain(runtime, address)

@@ -10,15 +10,17 @@ import { getNonce, nonceInvalid } from './nonce.ts'
 import { checkTonProof, verifyTonProofAsync } from './proof.ts'
 import { verifySignedNonceAsync } from './signedNonce.ts'
 import { consumeNonce } from './store.ts'
+import { addressFromStateInit } from './wallet.ts'
 
 const id = z.string().min(1).max(64)
 const address = z.string().min(1).max(80)
 const stateInit = z.string().min(1).max(4096)
 const publicKey = z.string().min(1).max(90)
 
-const signedNonce = z.strictObject({
+/** The address may be left out where the state init is given, for it follows from it. */
+export const signedNonce = z.strictObject({
   id,
-  address,
+  address: address.optional(),
   signedMessage: z.string().min(1).max(200),
   publicKey: publicKey.optional(),
   stateInit: stateInit.optional(),
@@ -43,7 +45,7 @@ const tonProof = z.strictObject({
 
 export const tonLoginInput = z.union(
   [tonProof, signedNonce],
-  'must hold id with either address and signedMessage or account and proof',
+  'must hold id with either signedMessage and address (or stateInit) or account and proof',
 )
 export type TonLoginInput = z.infer<typeof tonLoginInput>
 
@@ -62,7 +64,7 @@ export async function tonLogin(runtime: Runtime, app: App, input: TonLoginInput,
           chain: input.account.chain,
         }
       : { address: input.address, publicKey: input.publicKey, stateInit: input.stateInit, chain: undefined }
-  const raw = parseAddress(claim.address)
+  const raw = readAddress(claim)
   const { row, nonce } = await getNonce(runtime, app, input.id, raw)
   const expected = 'proof' in input && {
     address: raw,
@@ -93,6 +95,15 @@ export async function tonLogin(runtime: Runtime, app: App, input: TonLoginInput,
       if (!(await consumeNonce(tx, row, now))) throw nonceInvalid()
     },
   })
+}
+
+function readAddress({ address, stateInit }: { address: string | undefined; stateInit: string | undefined }): string {
+  if (address !== undefined) return parseAddress(address)
+  if (stateInit !== undefined) return addressFromStateInit(stateInit)
+  throw new AppError(
+    'invalid_request',
+    'Send the address of the wallet; it may be left out only where stateInit is given',
+  )
 }
 
 function refuseForeignNetwork(app: App, network: string | undefined): void {

@@ -31,6 +31,13 @@ export function walletFromStateInit(address: string, stateInit: string): Wallet 
   return parsed.code && readWallet(parsed.code, parsed.data, workchain)
 }
 
+/** The address that a state init makes in the workchain of wallets. */
+export function addressFromStateInit(stateInit: string): string {
+  const boc = decodeStateInit(stateInit)
+  const { hash } = matchTemplate(boc) ?? parseStateInit(boc)
+  return `0:${hash.toString('hex')}`
+}
+
 /**
  * Real state inits hold 140 to 1096 characters; parsing costs by the cell, so the bag's own count is looked at first.
  */

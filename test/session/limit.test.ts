@@ -1,4 +1,6 @@
 import { expect, test } from 'vitest'
+import { changeApp } from '../../server/app/change.ts'
+import { cliActor } from '../../server/operator/audit.ts'
 import { startServer } from '../support/server.ts'
 import { checkSession, signInWithTelegram, telegramApp } from '../support/signIn.ts'
 
@@ -70,16 +72,16 @@ test('the limit of one app does not touch the sessions of another', async () => 
   expect((await checkSession(server, first.body['accessToken'])).status).toBe(200)
 })
 
-test('a lowered limit ends all sessions beyond it at the next login', async () => {
+test('a lowered limit ends the sessions beyond it at once, the least active first', async () => {
   const server = await startServer()
-  const { changeApp } = await import('../../server/app/change.ts')
-  const { cliActor } = await import('../../server/operator/audit.ts')
   const app = await telegramApp(server, { sessionPolicy: { maxConcurrentSessions: 3 } })
+  const logins = []
   for (let login = 0; login < 3; login++) {
-    await signInWithTelegram(server, app)
+    logins.push(await signInWithTelegram(server, app))
     server.clock.pass(1)
   }
+  await checkSession(server, logins[0]!.body['accessToken'])
   await changeApp(server.runtime, cliActor, app.id, { sessionPolicy: { maxConcurrentSessions: 1 } })
-  const last = await signInWithTelegram(server, app)
-  expect(last.body['evictedSessions']).toHaveLength(3)
+  const checks = await Promise.all(logins.map((login) => checkSession(server, login.body['accessToken'])))
+  expect(checks.map((check) => check.body['reason'] ?? check.status)).toEqual([200, 'limit_exceeded', 'limit_exceeded'])
 })

@@ -1,0 +1,178 @@
+import { fork, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { writeFileSync } from 'node:fs'
+import { drive, type Measured } from './load.ts'
+import { initDataOf, newWallet, tonLoginBody } from './people.ts'
+import type { Announcement } from './target.ts'
+
+/**
+ * `npm run bench`: Gatehouse beside its yardsticks in the same run. Targets run on the first core, the load on the second; rounds are interleaved and medians
+ * reported, because absolute figures say little on a shared machine. `--quick` for a look, `--million` adds the runs at a million sessions.
+ */
+const quick = process.argv.includes('--quick')
+const SECONDS = quick ? 2 : 5
+const ROUNDS = quick ? 1 : 3
+const PEOPLE = quick ? 4_000 : 20_000
+
+type Target = { child: ChildProcess; pid: number; hello: Announcement }
+
+async function start(name: string): Promise<Target> {
+  const child = fork(new URL(`./targets/${name}.ts`, import.meta.url), { execPath: process.execPath, stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
+  pin(child.pid!, 0)
+  const [hello] = (await once(child, 'message')) as [Announcement]
+  return { child, pid: child.pid!, hello }
+}
+
+function pin(pid: number, core: number): void {
+  const { spawnSync } = process.getBuiltinModule('node:child_process')
+  spawnSync('taskset', ['-a', '-cp', String(core), String(pid)])
+}
+
+const median = (values: number[]) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!
+
+function middle(rounds: Measured[]): Measured {
+  const by = (key: keyof Measured) => median(rounds.map((round) => round[key]))
+  return { perSecond: by('perSecond'), cpuMicros: by('cpuMicros'), p99: by('p99'), failed: Math.max(...rounds.map((round) => round.failed)) }
+}
+
+const rows: { name: string; measured: Measured }[] = []
+
+function note(name: string, measured: Measured): Measured {
+  rows.push({ name, measured })
+  const { perSecond, cpuMicros, p99, failed } = measured
+  console.log(`${name.padEnd(52)} ${String(perSecond).padStart(7)}/s ${String(cpuMicros).padStart(6)} µs CPU  p99 ${p99} ms${failed ? `  FAILED ${failed}` : ''}`)
+  return measured
+}
+
+async function post(url: string, path: string, body: string, headers: Record<string, string> = {}) {
+  const response = await fetch(url + path, { method: 'POST', headers: { 'content-type': 'application/json', ...headers }, body })
+  if (!response.ok) throw new Error(`${path} answered ${response.status}: ${await response.text()}`)
+  return (await response.json()) as Record<string, any>
+}
+
+const json = { 'content-type': 'application/json' }
+
+async function logins(gatehouse: Target, label: string): Promise<void> {
+  const { url } = gatehouse.hello
+  const bodies = Array.from({ length: PEOPLE }, (_, n) => JSON.stringify({ initData: initDataOf(n) }))
+  const first = await drive(url, gatehouse.pid, { method: 'POST', path: '/v1/apps/jwt/telegram/login', headers: json, bodies, once: true }, 0)
+  note(`Telegram login, new person${label}`, first)
+  const again = await drive(url, gatehouse.pid, { method: 'POST', path: '/v1/apps/jwt/telegram/login', headers: json, bodies }, SECONDS)
+  note(`Telegram login with eviction${label}`, again)
+
+  const wallets = Array.from({ length: Math.min(PEOPLE, 6_000) }, () => newWallet())
+  for (const withState of [true, false]) {
+    const proofs: string[] = []
+    for (let from = 0; from < wallets.length; from += 64) {
+      const some = wallets.slice(from, from + 64)
+      const nonces = await Promise.all(some.map(() => post(url, '/v1/apps/jwt/ton/nonce', '{}')))
+      proofs.push(...some.map((wallet, n) => tonLoginBody(wallet, nonces[n] as { id: string; nonce: string }, withState)))
+    }
+    const measured = await drive(url, gatehouse.pid, { method: 'POST', path: '/v1/apps/jwt/ton/login', headers: json, bodies: proofs, once: true }, 0)
+    note(`ton_proof login, ${withState ? 'wallet never seen' : 'known wallet, with eviction'}${label}`, measured)
+  }
+}
+
+async function checks(gatehouse: Target, others: Record<string, Target>, label: string): Promise<void> {
+  const { url, apiKeys } = gatehouse.hello as Announcement & { apiKeys: Record<string, string> }
+  const tokens: Record<string, string[]> = { jwt: [], opaque: [] }
+  for (const app of ['jwt', 'opaque']) {
+    for (let n = 0; n < 500; n++) {
+      const login = await post(url, `/v1/apps/${app}/telegram/login`, JSON.stringify({ initData: initDataOf(n) }))
+      tokens[app]!.push(login['accessToken'])
+    }
+  }
+  const runs: Record<string, () => Promise<Measured>> = {
+    'bare Express route': () => drive(others['express']!.hello.url, others['express']!.pid, { method: 'GET', path: '/v1/session' }, SECONDS),
+  }
+  for (const app of ['jwt', 'opaque']) {
+    runs[`GET /v1/session, ${app}${label}`] = () => drive(url, gatehouse.pid, { method: 'GET', path: '/v1/session', tokens: tokens[app]! }, SECONDS)
+    const headers = { 'content-type': 'application/x-www-form-urlencoded', authorization: `Bearer ${apiKeys[app]}` }
+    const bodies = tokens[app]!.map((token) => `token=${encodeURIComponent(token)}`)
+    runs[`POST /oauth/introspect, ${app}${label}`] = () => drive(url, gatehouse.pid, { method: 'POST', path: '/oauth/introspect', headers, bodies }, SECONDS)
+  }
+  if (others['better-auth']) {
+    const { url, cookie } = others['better-auth'].hello as Announcement & { cookie: string }
+    runs['better-auth get-session (SQLite)'] = () => drive(url, others['better-auth']!.pid, { method: 'GET', path: '/api/auth/get-session', headers: { cookie } }, SECONDS)
+  }
+  if (others['oidc-provider']) {
+    const { url, token, authorization } = others['oidc-provider'].hello as Announcement & { token: string; authorization: string }
+    const headers = { 'content-type': 'application/x-www-form-urlencoded', authorization }
+    runs['oidc-provider introspection (SQLite)'] = () => drive(url, others['oidc-provider']!.pid, { method: 'POST', path: '/token/introspection', headers, bodies: [`token=${token}`] }, SECONDS)
+  }
+  const results = new Map<string, Measured[]>(Object.keys(runs).map((name) => [name, []]))
+  for (let round = 0; round < ROUNDS; round++) {
+    for (const [name, run] of Object.entries(runs)) results.get(name)!.push(await run())
+  }
+  for (const [name, rounds] of results) note(name, middle(rounds))
+}
+
+function ratio(what: string, of: string, to: string, wanted: number): void {
+  const find = (name: string) => rows.findLast((row) => row.name === name)?.measured.perSecond
+  const [a, b] = [find(of), find(to)]
+  if (a === undefined || b === undefined) return
+  const value = a / b
+  console.log(`${value >= wanted ? '✓' : '✗'} ${what}: ${value.toFixed(2)} (wanted ${wanted})`)
+}
+
+function rate(name: string, wanted: number): void {
+  const measured = rows.findLast((row) => row.name === name)?.measured
+  if (measured) console.log(`${measured.perSecond >= wanted ? '✓' : '✗'} ${name}: ${measured.perSecond}/s (wanted ${wanted})`)
+}
+
+async function pages(gatehouse: Target): Promise<void> {
+  const { url, operatorToken, appId } = gatehouse.hello as Announcement & { operatorToken: string; appId: string }
+  const queries = {
+    'newest': '',
+    'of an app, active': `appId=${appId}&status=active`,
+    'by method and address': 'method=sso&ip=10.5.3.7',
+    'latest activity first': 'sort=-lastActiveAt',
+    'ended by an operator': 'reason=revoked_by_operator',
+    'created in one hour, oldest first': `sort=createdAt&createdFrom=${new Date(Date.now() - 300_000_000).toISOString()}&createdTo=${new Date(Date.now() - 296_400_000).toISOString()}`,
+    'active in one hour': `activeFrom=${new Date(Date.now() - 300_000_000).toISOString()}&activeTo=${new Date(Date.now() - 296_400_000).toISOString()}`,
+    'by Telegram id': 'q=100000042',
+  }
+  for (const [name, query] of Object.entries(queries)) {
+    const times: number[] = []
+    for (let round = 0; round < 9; round++) {
+      const began = performance.now()
+      const response = await fetch(`${url}/api/v1/sessions?limit=50&${query}`, { headers: { authorization: `Bearer ${operatorToken}` } })
+      const { items } = (await response.json()) as { items: unknown[] }
+      times.push(performance.now() - began)
+      if (round === 0) process.stdout.write(`sessions page, ${name} (${items.length} rows)`.padEnd(60))
+    }
+    console.log(`${median(times).toFixed(1)} ms`)
+  }
+}
+
+pin(process.pid, 1)
+const peers = process.argv.includes('--no-peers') ? [] : ['better-auth', 'oidc-provider']
+const gatehouse = await start('gatehouse')
+const others: Record<string, Target> = { express: await start('express') }
+for (const peer of peers) others[peer] = await start(peer)
+await checks(gatehouse, others, '')
+await logins(gatehouse, '')
+if (process.argv.includes('--million')) {
+  const began = performance.now()
+  gatehouse.child.send({ fill: 1_000_000 })
+  await once(gatehouse.child, 'message')
+  console.log(`a million sessions put in place in ${Math.round((performance.now() - began) / 1000)} s`)
+  await checks(gatehouse, { express: others['express']! }, ' at 1 M')
+  await logins(gatehouse, ' at 1 M')
+  await pages(gatehouse)
+}
+console.log('')
+for (const app of ['jwt', 'opaque']) {
+  ratio(`session check to a bare route, ${app}`, `GET /v1/session, ${app}`, 'bare Express route', 0.7)
+  ratio(`introspection to a bare route, ${app}`, `POST /oauth/introspect, ${app}`, 'bare Express route', 0.7)
+  ratio(`session check at 1 M to without, ${app}`, `GET /v1/session, ${app} at 1 M`, `GET /v1/session, ${app}`, 0.67)
+}
+ratio('session check to better-auth', 'GET /v1/session, jwt', 'better-auth get-session (SQLite)', 15)
+ratio('introspection to oidc-provider', 'POST /oauth/introspect, jwt', 'oidc-provider introspection (SQLite)', 3)
+rate('Telegram login with eviction', 4_000)
+rate('ton_proof login, wallet never seen', 900)
+rate('ton_proof login, known wallet, with eviction', 2_500)
+ratio('Telegram login at 1 M to without', 'Telegram login with eviction at 1 M', 'Telegram login with eviction', 0.67)
+const out = process.argv.find((argument) => argument.startsWith('--out='))?.slice(6)
+if (out) writeFileSync(out, JSON.stringify(rows, null, 2))
+for (const { child } of [gatehouse, ...Object.values(others)]) child.kill('SIGKILL')

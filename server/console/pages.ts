@@ -1,0 +1,65 @@
+import { createHash } from 'node:crypto'
+import { existsSync, readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import express, { Router, type RequestHandler } from 'express'
+import { AppError } from '#server/error.ts'
+
+const build = fileURLToPath(new URL('../../web/build', import.meta.url))
+
+/**
+ * The console's pages: a static build. Every path that is no file answers the one page that starts the console; what is under _app/immutable never changes
+ * its content under one name, so browsers may keep it.
+ */
+export function consolePages(): Router {
+  const router = Router()
+  const shell = `${build}/200.html`
+  const policy = existsSync(shell) ? contentPolicy(readFileSync(shell, 'utf8')) : undefined
+  const headers: RequestHandler = (_request, response, next) => {
+    if (!policy) throw new AppError('unavailable', 'The console is not built; npm run build makes it')
+    response.setHeader('content-security-policy', policy)
+    response.setHeader('cross-origin-opener-policy', 'same-origin')
+    next()
+  }
+  router.get('/', (_request, response) => response.redirect(302, '/console/'))
+  router.use(
+    '/console',
+    headers,
+    express.static(build, {
+      index: false,
+      redirect: false,
+      setHeaders(response, path) {
+        const forEver = path.includes('/_app/immutable/')
+        response.setHeader('cache-control', forEver ? 'public, max-age=31536000, immutable' : 'no-cache')
+      },
+    }),
+    (request, response, next) => {
+      if (request.method !== 'GET' && request.method !== 'HEAD') return next()
+      // A missing file is missing; only pages are answered by the shell.
+      if (/\.\w+$/.test(request.path)) return next()
+      response.setHeader('cache-control', 'no-cache')
+      response.sendFile('200.html', { root: build })
+    },
+  )
+  return router
+}
+
+/** Strict: only our own files, and the inline scripts of the built page by their hashes. */
+function contentPolicy(html: string): string {
+  const scripts = [...html.matchAll(/<script(?![^>]*\bsrc=)[^>]*>([\s\S]*?)<\/script>/g)]
+  const hashes = scripts.map(([, text]) => `'sha256-${createHash('sha256').update(text!).digest('base64')}'`)
+  return [
+    "default-src 'none'",
+    `script-src 'self' ${hashes.join(' ')}`.trim(),
+    "style-src 'self'",
+    // Svelte sets style attributes, which no text of a user reaches.
+    "style-src-attr 'unsafe-inline'",
+    "img-src 'self' data:",
+    "font-src 'self'",
+    "connect-src 'self'",
+    "frame-src 'self'",
+    "manifest-src 'self'",
+    "base-uri 'none'",
+    "form-action 'self'",
+    "frame-ancestors 'none'",
+  ].join('; ')
+}

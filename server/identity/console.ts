@@ -1,0 +1,210 @@
+import * as z from 'zod'
+import { instant, page, pageInput, pageOf, readCursor } from '#server/console/page.ts'
+import { procedure, rest, router } from '#server/console/trpc.ts'
+import { AppError } from '#server/error.ts'
+import { recordAudit } from '#server/operator/audit.ts'
+import { assertSees, type Operator } from '#server/operator/operator.ts'
+import type { Runtime } from '#server/runtime.ts'
+import { sessionItem, showSession } from '#server/session/console.ts'
+import { listSessions, sessionsWhere } from '#server/session/listStore.ts'
+import { formatAddress } from '#server/ton/address.ts'
+import { blockUser, unblockUser } from './block.ts'
+import { openProfile } from './findOrCreate.ts'
+import { userLabel } from './label.ts'
+import { resolveSearch } from './search.ts'
+import { describeUsers, listUsers, type ListedUser } from './searchStore.ts'
+import { deleteUser, findUser, listIdentities, type IdentityRow } from './store.ts'
+
+const id = z.string().max(64)
+const kinds = z.enum(['telegram', 'ton', 'sso'])
+
+const identityItem = z.object({
+  id: z.string(),
+  kind: kinds,
+  subject: z.string(),
+  friendly: z.string().nullable().describe('A TON address as wallets show it'),
+  createdAt: instant,
+  details: z.record(z.string(), z.unknown()),
+})
+
+const profileShape = z.object({
+  name: z.string().optional(),
+  username: z.string().optional(),
+  email: z.string().optional(),
+  language: z.string().optional(),
+  photoUrl: z.string().optional(),
+})
+
+const userItem = z.object({
+  id: z.string(),
+  app: z.object({ id: z.string(), name: z.string() }),
+  label: z.string(),
+  createdAt: instant,
+  lastSignInAt: instant.nullable(),
+  blocked: z.boolean(),
+  identities: z.array(z.object({ kind: kinds, subject: z.string() })),
+  liveSessions: z.number(),
+})
+
+function showIdentity(runtime: Runtime, row: IdentityRow): z.infer<typeof identityItem> {
+  const { vault } = runtime
+  const subject = vault.open(row.subjectSealed, 'identities.subject')
+  return {
+    id: vault.ids.seal('idn', row.id),
+    kind: row.kind,
+    subject,
+    friendly: row.kind === 'ton' ? formatAddress(subject, { bounceable: false, testOnly: false }) : null,
+    createdAt: row.createdAt.toISOString(),
+    details: row.detailsSealed
+      ? (JSON.parse(vault.open(row.detailsSealed, 'identities.details')) as Record<string, unknown>)
+      : {},
+  }
+}
+
+async function showUsers(runtime: Runtime, rows: ListedUser[]): Promise<z.infer<typeof userItem>[]> {
+  const { vault } = runtime
+  const { identities, live, signIns } = await describeUsers(
+    runtime.db,
+    rows.map((row) => row.user.id),
+    runtime.now(),
+  )
+  return rows.map(({ user, app }) => {
+    const own = identities.filter((identity) => identity.userId === user.id)
+    return {
+      id: vault.ids.seal('usr', user.id),
+      app: { id: vault.ids.seal('app', app.id), name: app.name },
+      label: userLabel(vault, user.profileSealed, own[0]?.subjectSealed ?? null),
+      createdAt: user.createdAt.toISOString(),
+      lastSignInAt: signIns.find((row) => row.userId === user.id)?.at?.toISOString() ?? null,
+      blocked: user.blockedAt !== null,
+      identities: own.map((row) => ({ kind: row.kind, subject: vault.open(row.subjectSealed, 'identities.subject') })),
+      liveSessions: live.find((row) => row.userId === user.id)?.n ?? 0,
+    }
+  })
+}
+
+/** The row number of a user this operator may see. @throws AppError not_found */
+async function rowOf(runtime: Runtime, operator: Operator, text: string): Promise<number> {
+  const number = runtime.vault.ids.parse('usr', text)
+  const user = number === undefined ? undefined : await findUser(runtime.db, number)
+  if (!user) throw new AppError('not_found', 'There is no such user')
+  assertSees(operator, user.appId)
+  return user.id
+}
+
+export const usersRouter = router({
+  list: procedure('view')
+    .meta(rest('GET', '/users', 'Users', 'List users'))
+    .input(
+      z.object({
+        ...pageInput,
+        appId: id.optional(),
+        q: z
+          .string()
+          .trim()
+          .max(200)
+          .optional()
+          .describe('User id, Telegram id, @username, wallet address, e-mail address or SSO subject'),
+        status: z.enum(['active', 'blocked']).optional(),
+      }),
+    )
+    .output(pageOf(userItem))
+    .query(async ({ ctx, input }) => {
+      const { runtime } = ctx
+      const found = input.q ? await resolveSearch(runtime, input.q) : undefined
+      const rows = await listUsers(runtime.db, {
+        appId: input.appId === undefined ? undefined : (runtime.vault.ids.parse('app', input.appId) ?? -1),
+        ids: found?.userIds,
+        blocked: input.status === undefined ? undefined : input.status === 'blocked',
+        only: ctx.operator.appIds,
+        before: readCursor(z.tuple([z.number().int()]), input.cursor)?.[0],
+        limit: input.limit + 1,
+      })
+      const listed = page(
+        rows,
+        input.limit,
+        (row) => row,
+        (row) => [row.user.id],
+      )
+      return { items: await showUsers(runtime, listed.items), nextCursor: listed.nextCursor }
+    }),
+
+  get: procedure('view')
+    .meta(rest('GET', '/users/{id}', 'Users', 'One user, with identities and the latest sessions'))
+    .input(z.object({ id }))
+    .output(
+      z.object({
+        user: userItem.extend({
+          profile: profileShape,
+          blockedAt: instant.nullable(),
+          blockedReason: z.string().nullable(),
+        }),
+        identities: z.array(identityItem),
+        sessions: z.array(sessionItem),
+      }),
+    )
+    .query(async ({ ctx, input }) => {
+      const { runtime } = ctx
+      const row = await rowOf(runtime, ctx.operator, input.id)
+      const [listed] = await listUsers(runtime.db, { ids: [row], limit: 1 })
+      if (!listed) throw new AppError('not_found', 'There is no such user')
+      const [item] = await showUsers(runtime, [listed])
+      const identities = await listIdentities(runtime.db, row)
+      const where = sessionsWhere({ userId: row }, runtime.now())
+      const sessions = await listSessions(runtime.db, where, { sort: '-createdAt', after: undefined, limit: 25 })
+      return {
+        user: {
+          ...item!,
+          profile: openProfile(runtime.vault, listed.user.profileSealed),
+          blockedAt: listed.user.blockedAt?.toISOString() ?? null,
+          blockedReason: listed.user.blockedReason,
+        },
+        identities: identities.map((identity) => showIdentity(runtime, identity)),
+        sessions: await Promise.all(sessions.map((session) => showSession(runtime, session))),
+      }
+    }),
+
+  block: procedure('support')
+    .meta(rest('POST', '/users/{id}/block', 'Users', 'Block a user: all sessions end at once and no sign-in succeeds'))
+    .input(z.strictObject({ id, reason: z.string().trim().min(1).max(500) }))
+    .output(z.object({ ended: z.number() }))
+    .mutation(async ({ ctx, input }) =>
+      blockUser(ctx.runtime, ctx.actor, await rowOf(ctx.runtime, ctx.operator, input.id), input.reason),
+    ),
+
+  unblock: procedure('support')
+    .meta(rest('POST', '/users/{id}/unblock', 'Users', 'Let a blocked user sign in again'))
+    .input(z.strictObject({ id }))
+    .output(z.void())
+    .mutation(async ({ ctx, input }) =>
+      unblockUser(ctx.runtime, ctx.actor, await rowOf(ctx.runtime, ctx.operator, input.id)),
+    ),
+
+  erase: procedure('manage')
+    .meta(
+      rest(
+        'DELETE',
+        '/users/{id}',
+        'Users',
+        'Erase a person: identities, profile and sessions go; nothing old attaches when they come back',
+      ),
+    )
+    .input(z.strictObject({ id }))
+    .output(z.void())
+    .mutation(async ({ ctx, input }) => {
+      const { runtime, actor } = ctx
+      const row = await rowOf(runtime, ctx.operator, input.id)
+      await runtime.db.transaction(async (tx) => {
+        const user = await findUser(tx, row)
+        if (!user) throw new AppError('not_found', 'There is no such user')
+        await deleteUser(tx, row)
+        await recordAudit(tx, {
+          at: runtime.now(),
+          actor,
+          action: 'user.erase',
+          appId: user.appId,
+          target: { kind: 'user', id: row },
+        })
+      })
+    }),
+})

@@ -1,0 +1,13 @@
+import type { Runtime } from '#server/runtime.ts'
+import { deleteUser } from './store.ts'
+
+/**
+ * Erases a person: sessions, tokens, identities, profiles and the user go in one transaction, so that no call after it finds any of them.
+ * Numbers are never given twice, so nothing old attaches to an account that the same person makes later. False when there was nobody.
+ */
+export function eraseUser(runtime: Runtime, userId: number): Promise<boolean> {
+  return runtime.db.transaction(async (tx) => {
+    await tx.lock(`sessions of user ${userId}`)
+    return deleteUser(tx, userId)
+  })
+}

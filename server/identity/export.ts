@@ -1,0 +1,53 @@
+import { AppError } from '#server/error.ts'
+import type { App } from '#server/app/app.ts'
+import { openProfile as openHandle } from '#server/profile/profile.ts'
+import type { Runtime } from '#server/runtime.ts'
+import { listOfUser } from '#server/session/store.ts'
+import { openDetails, openProfile } from './findOrCreate.ts'
+import { findUser, listIdentities, listProfiles } from './store.ts'
+
+/** Everything held on a person, in clear (GDPR art. 15 and 20). @throws AppError not_found */
+export async function exportUser(runtime: Runtime, app: App, userId: number) {
+  const { vault, db } = runtime
+  const user = await findUser(db, userId)
+  if (!user) throw new AppError('not_found', 'There is no such user')
+  const identities = (await listIdentities(db, userId)).map((row) => ({
+    id: vault.ids.seal('idn', row.id),
+    kind: row.kind,
+    subject: vault.open(row.subjectSealed, 'identities.subject'),
+    ...openDetails(vault, row.detailsSealed),
+    publicKey: row.publicKey?.toString('hex') ?? null,
+    createdAt: row.createdAt.toISOString(),
+  }))
+  return {
+    exportedAt: runtime.now().toISOString(),
+    app: { id: app.publicId, name: app.name },
+    user: {
+      id: vault.ids.seal('usr', user.id),
+      createdAt: user.createdAt.toISOString(),
+      blockedAt: user.blockedAt?.toISOString() ?? null,
+      blockedReason: user.blockedReason,
+      ...openProfile(vault, user.profileSealed),
+    },
+    identities,
+    wallets: identities
+      .filter(({ kind }) => kind === 'ton')
+      .map(({ subject, details, publicKey, createdAt }) => ({ address: subject, ...details, publicKey, createdAt })),
+    profiles: (await listProfiles(db, userId)).map((row) => ({
+      ...openHandle(vault, row),
+      createdAt: row.createdAt.toISOString(),
+      updatedAt: row.updatedAt.toISOString(),
+    })),
+    sessions: (await listOfUser(db, userId)).map((row) => ({
+      id: vault.ids.seal('ses', row.id),
+      method: row.method,
+      device: row.userAgent,
+      ip: row.ip,
+      createdAt: row.createdAt.toISOString(),
+      lastActiveAt: new Date(runtime.activity.lastActiveAt(row)).toISOString(),
+      expiresAt: row.expiresAt.toISOString(),
+      endedAt: row.endedAt?.toISOString() ?? null,
+      endReason: row.endReason,
+    })),
+  }
+}

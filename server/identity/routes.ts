@@ -1,0 +1,37 @@
+import { Router, type RequestHandler } from 'express'
+import { methodNotAllowed, parse, sendJson, sendNothing } from '#server/http/answer.ts'
+import { authenticate } from '#server/http/authenticate.ts'
+import type { Runtime } from '#server/runtime.ts'
+import { publicUser } from '#server/session/routes.ts'
+import { changeProfile, profileChange } from './changeProfile.ts'
+import { eraseUser } from './erase.ts'
+import { exportUser } from './export.ts'
+
+/** What is held on a person: to see, to correct, to take along, to erase. */
+export function identityRoutes(runtime: Runtime, body: RequestHandler[]): Router {
+  const router = Router()
+
+  router.get('/v1/me', async (request, response) => {
+    const access = await authenticate(runtime, request)
+    sendJson(response, publicUser(runtime, access.found))
+  })
+  router.patch('/v1/me', ...body, async (request, response) => {
+    const access = await authenticate(runtime, request)
+    const { profileSealed } = await changeProfile(runtime, access.session.userId, parse(profileChange, request.body))
+    sendJson(response, publicUser(runtime, { ...access.found, userProfile: profileSealed }))
+  })
+  router.delete('/v1/me', async (request, response) => {
+    const access = await authenticate(runtime, request)
+    await eraseUser(runtime, access.session.userId)
+    sendNothing(response)
+  })
+  router.all('/v1/me', methodNotAllowed('GET, PATCH, DELETE'))
+
+  router.get('/v1/me/export', async (request, response) => {
+    const access = await authenticate(runtime, request)
+    response.setHeader('content-disposition', 'attachment; filename="export.json"')
+    sendJson(response, await exportUser(runtime, access.app, access.session.userId))
+  })
+  router.all('/v1/me/export', methodNotAllowed('GET'))
+  return router
+}

@@ -1,0 +1,96 @@
+import { and, asc, count, desc, eq, gt, inArray, isNotNull, isNull, lt, max } from 'drizzle-orm'
+import type { Reader } from '#server/db/database.ts'
+import { apps, identities, sessions, users } from '#server/db/schema.ts'
+
+const MOST = 200
+
+/** Users with one of these identities, this username or this e-mail address. */
+export async function findUsersByHashes(
+  db: Reader,
+  hashes: { subjects: Buffer[]; username: Buffer; email: Buffer },
+): Promise<number[]> {
+  const [bySubject, byUsername, byEmail] = await Promise.all([
+    // One by one: the index leads with app and kind, and there are few apps.
+    db
+      .select({ id: identities.userId })
+      .from(identities)
+      .innerJoin(apps, eq(apps.id, identities.appId))
+      .where(
+        and(inArray(identities.subjectHash, hashes.subjects), inArray(identities.kind, ['telegram', 'ton', 'sso'])),
+      )
+      .limit(MOST),
+    db
+      .select({ id: identities.userId })
+      .from(identities)
+      .where(eq(identities.usernameHash, hashes.username))
+      .limit(MOST),
+    db.select({ id: users.id }).from(users).where(eq(users.emailHash, hashes.email)).limit(MOST),
+  ])
+  return [...new Set([...bySubject, ...byUsername, ...byEmail].map((row) => row.id))]
+}
+
+export type UserFilter = {
+  appId?: number | undefined
+  ids?: number[] | undefined
+  blocked?: boolean | undefined
+  only?: number[] | undefined
+  before?: number | undefined
+  limit: number
+}
+
+/** Users, newest first, each with its app. */
+export function listUsers(db: Reader, filter: UserFilter) {
+  return db
+    .select({ user: users, app: { id: apps.id, name: apps.name } })
+    .from(users)
+    .innerJoin(apps, eq(apps.id, users.appId))
+    .where(
+      and(
+        filter.appId === undefined ? undefined : eq(users.appId, filter.appId),
+        filter.only ? inArray(users.appId, filter.only.length > 0 ? filter.only : [-1]) : undefined,
+        filter.ids ? inArray(users.id, filter.ids.length > 0 ? filter.ids : [-1]) : undefined,
+        filter.blocked === undefined
+          ? undefined
+          : filter.blocked
+            ? isNotNull(users.blockedAt)
+            : isNull(users.blockedAt),
+        filter.before === undefined ? undefined : lt(users.id, filter.before),
+      ),
+    )
+    .orderBy(desc(users.id))
+    .limit(filter.limit)
+}
+
+export type ListedUser = Awaited<ReturnType<typeof listUsers>>[number]
+
+/** What a list shows of its users besides their own row: identities, live sessions, last sign-in. */
+export async function describeUsers(db: Reader, ids: number[], now: Date) {
+  if (ids.length === 0) return { identities: [], live: [], signIns: [] }
+  const [found, live, signIns] = await Promise.all([
+    db.select().from(identities).where(inArray(identities.userId, ids)).orderBy(asc(identities.id)),
+    db
+      .select({ userId: sessions.userId, n: count() })
+      .from(sessions)
+      .where(and(inArray(sessions.userId, ids), isNull(sessions.endedAt), gt(sessions.expiresAt, now)))
+      .groupBy(sessions.userId),
+    db
+      .select({ userId: sessions.userId, at: max(sessions.createdAt) })
+      .from(sessions)
+      .where(inArray(sessions.userId, ids))
+      .groupBy(sessions.userId),
+  ])
+  return { identities: found, live, signIns }
+}
+
+export async function countUsers(
+  db: Reader,
+  scope: { appId?: number | undefined; only?: number[] | undefined },
+): Promise<number> {
+  return db.$count(
+    users,
+    and(
+      scope.appId === undefined ? undefined : eq(users.appId, scope.appId),
+      scope.only ? inArray(users.appId, scope.only.length > 0 ? scope.only : [-1]) : undefined,
+    ),
+  )
+}

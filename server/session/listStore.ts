@@ -1,0 +1,199 @@
+import {
+  and,
+  asc,
+  count,
+  countDistinct,
+  desc,
+  eq,
+  gt,
+  gte,
+  inArray,
+  isNotNull,
+  isNull,
+  lte,
+  or,
+  sql,
+  type SQL,
+} from 'drizzle-orm'
+import type { Reader } from '#server/db/database.ts'
+import { hourOf } from '#server/db/hour.ts'
+import { apps, identities, sessions, users } from '#server/db/schema.ts'
+import type { EndReason, SignInMethod } from './session.ts'
+
+/** What a list of sessions is narrowed to; every member that is given must hold. */
+export type SessionFilter = {
+  appId?: number | undefined
+  userId?: number | undefined
+  status?: 'active' | 'ended' | undefined
+  reason?: EndReason | undefined
+  method?: SignInMethod | undefined
+  ip?: string | undefined
+  /** One of these sessions, or one of these users' sessions, or sessions from this address. */
+  match?: { sessionId?: number | undefined; userIds?: number[]; ip?: string | undefined } | undefined
+  createdFrom?: Date | undefined
+  createdTo?: Date | undefined
+  activeFrom?: Date | undefined
+  activeTo?: Date | undefined
+  /** Apps the asking operator may see; undefined is all. */
+  only?: number[] | undefined
+}
+
+export type SessionSort = 'createdAt' | '-createdAt' | 'lastActiveAt' | '-lastActiveAt'
+
+const minute = (at: Date) => Math.floor(at.getTime() / 60_000)
+
+/** A filter as a condition. Sessions that time has ended count as active until the sweep has noted it, some seconds later. */
+export function sessionsWhere(filter: SessionFilter, now: Date): SQL | undefined {
+  const { match } = filter
+  return and(
+    filter.appId === undefined ? undefined : eq(sessions.appId, filter.appId),
+    filter.userId === undefined ? undefined : eq(sessions.userId, filter.userId),
+    filter.only ? inArray(sessions.appId, filter.only.length > 0 ? filter.only : [-1]) : undefined,
+    filter.status === 'active' ? and(isNull(sessions.endedAt), gt(sessions.expiresAt, now)) : undefined,
+    filter.status === 'ended' ? isNotNull(sessions.endedAt) : undefined,
+    filter.reason ? eq(sessions.endReason, filter.reason) : undefined,
+    filter.method ? eq(sessions.method, filter.method) : undefined,
+    filter.ip ? eq(sessions.ip, filter.ip) : undefined,
+    match
+      ? (or(
+          match.sessionId === undefined ? undefined : eq(sessions.id, match.sessionId),
+          match.userIds?.length ? inArray(sessions.userId, match.userIds) : undefined,
+          match.ip ? eq(sessions.ip, match.ip) : undefined,
+        ) ?? sql`1 = 0`)
+      : undefined,
+    filter.createdFrom ? gte(sessions.createdAt, filter.createdFrom) : undefined,
+    filter.createdTo ? lte(sessions.createdAt, filter.createdTo) : undefined,
+    filter.activeFrom
+      ? and(gte(sessions.activeMinute, minute(filter.activeFrom)), gte(sessions.lastActiveAt, filter.activeFrom))
+      : undefined,
+    filter.activeTo
+      ? and(lte(sessions.activeMinute, minute(filter.activeTo)), lte(sessions.lastActiveAt, filter.activeTo))
+      : undefined,
+  )
+}
+
+/** Where a page begins: the sort values of the last row before it. */
+export type SessionPosition = { id: number; lastActiveAt: Date; activeMinute: number }
+
+/** A page of sessions, each with what names its app and its user. Ordered by creation through the key, by activity through its minute. */
+export function listSessions(
+  db: Reader,
+  where: SQL | undefined,
+  page: { sort: SessionSort; after: SessionPosition | undefined; limit: number },
+) {
+  const down = page.sort.startsWith('-')
+  const direction = down ? desc : asc
+  const byActivity = page.sort.endsWith('lastActiveAt')
+  const order = byActivity
+    ? [direction(sessions.activeMinute), direction(sessions.lastActiveAt), direction(sessions.id)]
+    : [direction(sessions.id)]
+  return db
+    .select({
+      session: sessions,
+      app: { id: apps.id, name: apps.name, version: apps.version },
+      userProfile: users.profileSealed,
+      subject: identities.subjectSealed,
+    })
+    .from(sessions)
+    .innerJoin(apps, eq(apps.id, sessions.appId))
+    .innerJoin(users, eq(users.id, sessions.userId))
+    .leftJoin(identities, eq(identities.id, sessions.identityId))
+    .where(and(where, page.after && beyond(page.after, byActivity, down)))
+    .orderBy(...order)
+    .limit(page.limit)
+}
+
+export type ListedSession = Awaited<ReturnType<typeof listSessions>>[number]
+
+function beyond(after: SessionPosition, byActivity: boolean, down: boolean): SQL {
+  const than = down ? sql`<` : sql`>`
+  if (!byActivity) return sql`${sessions.id} ${than} ${after.id}`
+  const at = sql.param(after.lastActiveAt, sessions.lastActiveAt)
+  return sql`(${sessions.activeMinute}, ${sessions.lastActiveAt}, ${sessions.id}) ${than} (${after.activeMinute}, ${at}, ${after.id})`
+}
+
+export async function findListedSession(db: Reader, id: number): Promise<ListedSession | undefined> {
+  const [row] = await listSessions(db, eq(sessions.id, id), { sort: '-createdAt', after: undefined, limit: 1 })
+  return row
+}
+
+/** How many sessions and users a condition selects, counted up to `most`. */
+export async function countSessions(
+  db: Reader,
+  where: SQL | undefined,
+  most: number,
+): Promise<{ count: number; users: number }> {
+  const some = db.select({ userId: sessions.userId }).from(sessions).where(where).limit(most).as('some')
+  const [row] = await db.select({ count: count(), users: countDistinct(some.userId) }).from(some)
+  return row!
+}
+
+export const live = (now: Date): SQL | undefined => and(isNull(sessions.endedAt), gt(sessions.expiresAt, now))
+
+/** Sessions beyond `most` a user, oldest activity first: what a lower limit ends. At most `limit` of them. */
+export async function listSurplus(
+  db: Reader,
+  appId: number,
+  most: number,
+  now: Date,
+  limit: number,
+): Promise<number[]> {
+  const ranked = db
+    .select({
+      id: sessions.id,
+      place:
+        sql<number>`row_number() over (partition by ${sessions.userId} order by ${sessions.lastActiveAt} desc, ${sessions.id} desc)`.as(
+          'place',
+        ),
+    })
+    .from(sessions)
+    .where(and(eq(sessions.appId, appId), live(now)))
+    .as('ranked')
+  const rows = await db.select({ id: ranked.id }).from(ranked).where(gt(ranked.place, most)).limit(limit)
+  return rows.map((row) => row.id)
+}
+
+/** How many sessions of how many users stand beyond `most` a user, and how many live in all. */
+export async function countSurplus(db: Reader, appId: number, most: number, now: Date) {
+  const byUser = db
+    .select({ n: count().as('n') })
+    .from(sessions)
+    .where(and(eq(sessions.appId, appId), live(now)))
+    .groupBy(sessions.userId)
+    .as('by_user')
+  const [row] = await db
+    .select({
+      sessions:
+        sql<number>`coalesce(sum(case when ${byUser.n} > ${most} then ${byUser.n} - ${most} else 0 end), 0)`.mapWith(
+          Number,
+        ),
+      users: sql<number>`coalesce(sum(case when ${byUser.n} > ${most} then 1 else 0 end), 0)`.mapWith(Number),
+      liveSessions: sql<number>`coalesce(sum(${byUser.n}), 0)`.mapWith(Number),
+    })
+    .from(byUser)
+  return row!
+}
+
+/** Sign-ins and evictions by whole hour since the epoch, from `from` on, for the overview. */
+export async function countByHour(
+  db: Reader,
+  from: Date,
+  scope: { appId?: number | undefined; only?: number[] | undefined },
+) {
+  const within = sessionsWhere(scope, from)
+  const tally = async (column: typeof sessions.createdAt | typeof sessions.endedAt, more?: SQL) => {
+    const hour = hourOf(column)
+    const rows = await db
+      .select({ hour, n: count() })
+      .from(sessions)
+      .where(and(within, gte(column, from), more))
+      .groupBy(sql`1`)
+    return new Map(rows.map((row) => [row.hour, row.n]))
+  }
+  const [signIns, ended, evictions] = await Promise.all([
+    tally(sessions.createdAt),
+    tally(sessions.endedAt),
+    tally(sessions.endedAt, eq(sessions.endReason, 'limit_exceeded')),
+  ])
+  return { signIns, ended, evictions }
+}

@@ -1,0 +1,171 @@
+import { decodeJwt, decodeProtectedHeader } from 'jose'
+import { AppError } from '#server/error.ts'
+import type { Runtime } from '#server/runtime.ts'
+import { readOpaque } from '#server/secret/opaque.ts'
+import { looksLikeJwt } from './jwt.ts'
+import { assertKnown } from './refresh.ts'
+import { findAccessToken } from './store.ts'
+import { liveSession, verifyAccess } from './verifyAccess.ts'
+
+export type TokenKind = 'jwt' | 'opaque' | 'refresh' | 'apiKey' | 'operatorToken' | 'unknown'
+
+export type Inspection = {
+  kind: TokenKind
+  header: Record<string, unknown> | undefined
+  claims: Record<string, unknown> | undefined
+  valid: boolean
+  /** Why it is refused, in the words its bearer reads. */
+  reason: string | undefined
+  code: string | undefined
+  checks: { name: string; ok: boolean; detail: string }[]
+  /** The row of the session it belongs to, live or not. */
+  sessionId: number | undefined
+}
+
+const kinds = { rt: 'refresh', at: 'opaque', sk: 'apiKey', op: 'operatorToken', oc: 'operatorToken' } as const
+
+/** Takes any token apart: what it says, which check it fails, which session it belongs to. Changes nothing and counts as no activity. */
+export async function inspectToken(runtime: Runtime, token: string): Promise<Inspection> {
+  const text = token.trim().replace(/^Bearer +/i, '')
+  if (text.startsWith('gh_')) return inspectOpaque(runtime, text)
+  if (text.split('.').length === 3) return inspectJwt(runtime, text)
+  return {
+    ...nothing,
+    checks: [{ name: 'Form', ok: false, detail: 'Neither a JWT nor a token that begins with gh_' }],
+    reason: 'This is no token of any kind we issue',
+    code: 'token_invalid',
+  }
+}
+
+const nothing = {
+  kind: 'unknown' as TokenKind,
+  header: undefined,
+  claims: undefined,
+  valid: false,
+  sessionId: undefined,
+}
+
+async function inspectJwt(runtime: Runtime, token: string): Promise<Inspection> {
+  const header = decoded(() => decodeProtectedHeader(token) as Record<string, unknown>)
+  const claims = decoded(() => decodeJwt(token) as Record<string, unknown>)
+  const known = typeof header?.['kid'] === 'string' ? await runtime.keys.find(header['kid']) : undefined
+  const now = runtime.now().getTime() / 1000
+  const exp = typeof claims?.['exp'] === 'number' ? claims['exp'] : undefined
+  const sessionId = typeof claims?.['sid'] === 'string' ? runtime.vault.ids.parse('ses', claims['sid']) : undefined
+  const outcome = await attempt(() => verifyAccess(runtime, token))
+  const checks = [
+    {
+      name: 'Form',
+      ok: looksLikeJwt(token) && claims !== undefined,
+      detail: looksLikeJwt(token) ? 'three parts in base64url' : 'not a compact JWS in its one spelling',
+    },
+    {
+      name: 'Type',
+      ok: header?.['typ'] === 'at+jwt',
+      detail: `typ is ${say(header?.['typ'])}; an access token has at+jwt`,
+    },
+    {
+      name: 'Key',
+      ok: known !== undefined,
+      detail: known
+        ? `kid ${say(header?.['kid'])} is published`
+        : `kid ${say(header?.['kid'])} is not (or no longer) ours`,
+    },
+    {
+      name: 'Issuer',
+      ok: claims?.['iss'] === runtime.config.publicUrl,
+      detail: `iss is ${say(claims?.['iss'])}, ours is ${runtime.config.publicUrl}`,
+    },
+    {
+      name: 'Expiry',
+      ok: exp !== undefined && now < exp,
+      detail:
+        exp === undefined ? 'exp is missing' : `${now < exp ? 'until' : 'since'} ${new Date(exp * 1000).toISOString()}`,
+    },
+    {
+      name: 'Signature and session',
+      ok: outcome === undefined,
+      detail: outcome ? outcome.message : 'the signature holds and the session lives',
+    },
+  ]
+  return {
+    kind: 'jwt',
+    header,
+    claims,
+    valid: outcome === undefined,
+    reason: outcome?.message,
+    code: outcome?.code,
+    checks,
+    sessionId,
+  }
+}
+
+async function inspectOpaque(runtime: Runtime, token: string): Promise<Inspection> {
+  const presented = readOpaque(runtime.vault.ids, token)
+  if (!presented) {
+    return {
+      ...nothing,
+      reason: 'This token was not made by this installation, or a character of it is missing',
+      code: 'token_invalid',
+      checks: [{ name: 'Form', ok: false, detail: 'not one of ours' }],
+    }
+  }
+  const kind = kinds[presented.kind]
+  const form = { name: 'Form', ok: true, detail: `made by this installation, ${kind}` }
+  if (kind === 'apiKey' || kind === 'operatorToken') {
+    return {
+      ...nothing,
+      kind,
+      reason: 'This is a secret of a server or an operator, not of a user; it is not looked up here',
+      code: 'token_invalid',
+      checks: [form],
+    }
+  }
+  const sessionId = kind === 'refresh' ? presented.row : (await findAccessToken(runtime.db, presented.row))?.sessionId
+  const outcome = await attempt(async () => {
+    if (kind === 'opaque') return verifyAccess(runtime, token)
+    const session = await assertKnown(runtime, presented)
+    await liveSession(runtime, session.id)
+    if (presented.counter !== session.refreshGeneration)
+      throw new AppError('token_invalid', 'This refresh token was replaced by a newer one')
+    if (runtime.now() >= session.refreshExpiresAt) throw new AppError('token_expired', 'The refresh token has expired')
+    return session
+  })
+  const checks = [
+    form,
+    { name: 'Secret, expiry and session', ok: outcome === undefined, detail: outcome ? outcome.message : 'all hold' },
+  ]
+  return {
+    kind,
+    header: undefined,
+    claims: undefined,
+    valid: outcome === undefined,
+    reason: outcome?.message,
+    code: outcome?.code,
+    checks,
+    sessionId,
+  }
+}
+
+/** The refusal of an attempt, or undefined when it succeeds. Failures that are no refusals stay failures. */
+async function attempt(work: () => Promise<unknown>): Promise<AppError | undefined> {
+  try {
+    await work()
+    return undefined
+  } catch (error) {
+    if (error instanceof AppError && error.status < 500) return error
+    throw error
+  }
+}
+
+function decoded<T>(read: () => T): T | undefined {
+  try {
+    return read()
+  } catch {
+    // Not JSON inside: the check called Form says so.
+    return undefined
+  }
+}
+
+const say = (value: unknown): string =>
+  value === undefined ? 'missing' : typeof value === 'string' ? value.slice(0, 200) : 'not a text'

@@ -1,0 +1,28 @@
+import { api, type Me } from './api.ts'
+import { Resource } from './resource.svelte.ts'
+
+const ranks = ['viewer', 'support', 'admin', 'owner'] as const
+let current = $state.raw<Me>()
+
+/** Called once by the shell. */
+export function useOperator() {
+  const me = new Resource(
+    () => ['me'],
+    () => api.auth.me.query(),
+  )
+  $effect(() => {
+    if (me.data) current = me.data
+  })
+  return me
+}
+
+export const operator = {
+  get me() {
+    return current
+  },
+  /** Only hides what the server would refuse; the server decides. */
+  may(least: (typeof ranks)[number]) {
+    const role = current?.operator.role ?? 'viewer'
+    return ranks.indexOf(role) >= ranks.indexOf(least)
+  },
+}

@@ -1,0 +1,26 @@
+import AppWindow from '@lucide/svelte/icons/app-window'
+import KeyRound from '@lucide/svelte/icons/key-round'
+import LayoutDashboard from '@lucide/svelte/icons/layout-dashboard'
+import MonitorSmartphone from '@lucide/svelte/icons/monitor-smartphone'
+import ScanSearch from '@lucide/svelte/icons/scan-search'
+import ScrollText from '@lucide/svelte/icons/scroll-text'
+import ShieldUser from '@lucide/svelte/icons/shield-user'
+import Users from '@lucide/svelte/icons/users'
+
+export const main = [
+  { path: '/', label: 'Overview', key: 'o', icon: LayoutDashboard },
+  { path: '/sessions', label: 'Sessions', key: 's', icon: MonitorSmartphone },
+  { path: '/users', label: 'Users', key: 'u', icon: Users },
+  { path: '/apps', label: 'Apps', key: 'a', icon: AppWindow },
+  { path: '/tokens', label: 'Tokens', key: 't', icon: ScanSearch },
+  { path: '/audit', label: 'Audit log', key: 'l', icon: ScrollText },
+]
+export const foot = [
+  { path: '/operators', label: 'Operators', key: 'p', icon: ShieldUser },
+  { path: '/keys', label: 'Signing keys', key: 'k', icon: KeyRound },
+]
+
+export const isHere = (routeId: string | null, path: string) => {
+  const at = (routeId ?? '').replace('/(console)', '') || '/'
+  return path === '/' ? at === '/' : at === path || at.startsWith(`${path}/`)
+}
