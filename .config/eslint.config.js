@@ -1,0 +1,41 @@
+import svelte from 'eslint-plugin-svelte'
+import { defineConfig } from 'eslint/config'
+import ts from 'typescript-eslint'
+
+export default defineConfig(
+  { ignores: ['web/build', 'web/.svelte-kit', 'migrations', 'test/.results', 'data'] },
+  ts.configs.recommendedTypeChecked,
+  svelte.configs.recommended,
+  {
+    languageOptions: {
+      parserOptions: {
+        projectService: { allowDefaultProject: ['.config/*.js'] },
+        extraFileExtensions: ['.svelte'],
+        tsconfigRootDir: new URL('..', import.meta.url).pathname,
+      },
+    },
+    rules: {
+      '@typescript-eslint/no-floating-promises': 'error',
+      // An unused name that begins with _ is left out on purpose.
+      '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', varsIgnorePattern: '^_' }],
+      // Express hands rejections of a handler to the error handler, and a promise for void is at home in event listeners.
+      '@typescript-eslint/no-misused-promises': ['error', { checksVoidReturn: false }],
+      // A function may be asynchronous for the sake of its type: a driver whose close() has nothing to wait for.
+      '@typescript-eslint/require-await': 'off',
+    },
+  },
+  { files: ['**/*.svelte', '**/*.svelte.ts'], languageOptions: { parserOptions: { parser: ts.parser } } },
+  { files: ['**/*.mjs', '.config/*.js', 'web/static/**'], extends: [ts.configs.disableTypeChecked] },
+  {
+    files: ['test/**', 'bench/**'],
+    rules: {
+      // Answers of the outside world are read as they come.
+      '@typescript-eslint/no-explicit-any': 'off',
+      '@typescript-eslint/no-unsafe-assignment': 'off',
+      '@typescript-eslint/no-unsafe-member-access': 'off',
+      '@typescript-eslint/no-unsafe-argument': 'off',
+      '@typescript-eslint/no-unsafe-return': 'off',
+      '@typescript-eslint/no-unsafe-call': 'off',
+    },
+  },
+)
