@@ -34,7 +34,7 @@ export function createRuntime(
     keys: createSigningKeys(db, vault, now),
     verified: createVerifiedTokens(),
     activity: createActivity(db, (error) => log.error({ err: error }, 'activity was not written and will be again')),
-    limits: createLimits(db, config.rateLimits),
+    limits: createLimits(db, config.rateLimits, vault),
     stopping: false,
   }
 }

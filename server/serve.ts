@@ -1,10 +1,13 @@
-import { createServer, type Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
-import type { Express } from 'express'
+import { createServer, type RequestListener, type Server } from 'node:http'
+import { Server as NetServer, type AddressInfo } from 'node:net'
+import { setTimeout as wait } from 'node:timers/promises'
 import type { Config } from './config.ts'
 
 /** Serves HTTP with time-outs that hold: Node looks at them every 30 s unless told otherwise, whatever they say. */
-export function serve(app: Express, config: Pick<Config, 'host' | 'port'>): Promise<{ server: Server; port: number }> {
+export function serve(
+  app: RequestListener,
+  config: Pick<Config, 'host' | 'port'>,
+): Promise<{ server: Server; port: number }> {
   const server = createServer(
     {
       connectionsCheckingInterval: 1_000,
@@ -35,14 +38,27 @@ export function serve(app: Express, config: Pick<Config, 'host' | 'port'>): Prom
   })
 }
 
-/** Stops accepting, lets requests in flight finish, and after `patience` milliseconds cuts what is left. */
-export function drain(server: Server, patience: number): Promise<void> {
-  return new Promise((resolve) => {
-    const cut = setTimeout(() => server.closeAllConnections(), patience)
-    server.close(() => {
-      clearTimeout(cut)
-      resolve()
-    })
-    server.closeIdleConnections()
+/**
+ * Stops accepting, lets requests in flight finish, and after `patience` milliseconds cuts what is left. Every answer from now on asks its
+ * client to close. An idle connection stays for `farewell` milliseconds, because its client may be sending a request just now, and
+ * closing under it would reset that request.
+ */
+export async function drain(server: Server, patience: number, farewell = 0): Promise<void> {
+  let open = true
+  const closed = new Promise<void>((resolve) => {
+    // The HTTP server's own close() would also close idle connections at once.
+    NetServer.prototype.close.call(server, () => resolve())
   })
+  server.prependListener('request', (_request, response) => response.setHeader('connection', 'close'))
+  const cut = setTimeout(() => server.closeAllConnections(), patience)
+  const closeIdle = async () => {
+    for (let pause = farewell; open; pause = 50) {
+      await wait(pause)
+      server.closeIdleConnections()
+    }
+  }
+  void closeIdle()
+  await closed
+  open = false
+  clearTimeout(cut)
 }

@@ -21,8 +21,8 @@ export type Database = Reader & {
    * serialisation failure, so it must not keep effects outside the database.
    */
   transaction<T>(work: (tx: Transaction) => Promise<T>): Promise<T>
-  /** Integrity of the store and what it is, for `doctor` and readiness. */
-  check(): Promise<{ ok: boolean; detail: string }>
+  /** Integrity of the store and what it is, for `doctor`; a server on another machine also tells its time. */
+  check(): Promise<{ ok: boolean; detail: string; now?: Date }>
   /** The connection pool on PostgreSQL, for what must be shared between processes outside a transaction; undefined on SQLite. */
   shared: unknown
   close(): Promise<void>

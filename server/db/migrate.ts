@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs'
+import { existsSync, mkdirSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
@@ -7,6 +7,7 @@ import { drizzle as drizzlePostgres } from 'drizzle-orm/node-postgres'
 import { migrate as migratePostgres } from 'drizzle-orm/node-postgres/migrator'
 import { readMigrationFiles } from 'drizzle-orm/migrator'
 import pg from 'pg'
+import { AppError } from '#server/error.ts'
 import { driverCode } from './database.ts'
 import { sqliteFile } from './open.ts'
 
@@ -25,6 +26,51 @@ export async function migrate(databaseUrl: string): Promise<number> {
   return /^postgres(ql)?:/.test(databaseUrl) ? migratePostgresql(databaseUrl) : migrateSqlite(sqliteFile(databaseUrl))
 }
 
+/**
+ * How many migrations a database still lacks; changes and creates nothing.
+ * @throws AppError conflict when a newer Gatehouse has written it
+ */
+export async function pendingMigrations(databaseUrl: string): Promise<number> {
+  if (!/^postgres(ql)?:/.test(databaseUrl)) return pendingInFile(sqliteFile(databaseUrl))
+  const client = new pg.Client({ connectionString: databaseUrl, connectionTimeoutMillis: 10_000 })
+  await client.connect()
+  try {
+    return dueMigrations(readMigrationFiles({ migrationsFolder: folder('postgresql') }), await lastPostgresql(client))
+      .length
+  } finally {
+    await client.end()
+  }
+}
+
+function pendingInFile(file: string): number {
+  const migrations = readMigrationFiles({ migrationsFolder: folder('sqlite') })
+  if (!existsSync(file)) return migrations.length
+  const connection = new Sqlite(file, { readonly: true, timeout: 1_000 })
+  try {
+    const journal = connection.prepare(`select 1 from sqlite_master where name = '__drizzle_migrations'`).get()
+    return dueMigrations(migrations, journal ? lastSqlite(connection) : null).length
+  } finally {
+    connection.close()
+  }
+}
+
+function lastSqlite(connection: Sqlite.Database): number | null {
+  const last = connection.prepare('select max(created_at) as at from __drizzle_migrations').get()
+  return (last as { at: number | null }).at
+}
+
+async function lastPostgresql(client: pg.Client): Promise<number | null> {
+  const { rows } = await client.query<{ exists: boolean }>(
+    `select to_regclass('drizzle.__drizzle_migrations') is not null as exists`,
+  )
+  if (!rows[0]!.exists) return null
+  const last = await client.query<{ at: string | null }>(
+    'select max(created_at) as at from drizzle.__drizzle_migrations',
+  )
+  const { at } = last.rows[0]!
+  return at === null ? null : Number(at)
+}
+
 async function migrateSqlite(file: string): Promise<number> {
   const migrations = readMigrationFiles({ migrationsFolder: folder('sqlite') })
   mkdirSync(dirname(file), { recursive: true })
@@ -36,10 +82,7 @@ async function migrateSqlite(file: string): Promise<number> {
     connection.exec(
       'create table if not exists __drizzle_migrations (id integer primary key, hash text not null, created_at numeric)',
     )
-    const last = connection.prepare('select max(created_at) as at from __drizzle_migrations').get() as {
-      at: number | null
-    }
-    const due = dueMigrations(migrations, last.at)
+    const due = dueMigrations(migrations, lastSqlite(connection))
     const record = connection.prepare('insert into __drizzle_migrations (hash, created_at) values (?, ?)')
     for (const migration of due) {
       for (const statement of migration.sql) connection.exec(statement)
@@ -63,16 +106,7 @@ async function migratePostgresql(url: string): Promise<number> {
   try {
     await client.query(`set lock_timeout = ${PATIENCE_MS}`)
     await client.query(`select pg_advisory_lock(${POSTGRES_LOCK})`)
-    const { rows } = await client.query<{ exists: boolean }>(
-      `select to_regclass('drizzle.__drizzle_migrations') is not null as exists`,
-    )
-    const last = rows[0]!.exists
-      ? Number(
-          (await client.query<{ at: string | null }>('select max(created_at) as at from drizzle.__drizzle_migrations'))
-            .rows[0]!.at,
-        )
-      : null
-    const due = dueMigrations(migrations, last)
+    const due = dueMigrations(migrations, await lastPostgresql(client))
     if (due.length > 0) await migratePostgres(drizzlePostgres(client), { migrationsFolder: folder('postgresql') })
     return due.length
   } finally {
@@ -84,7 +118,8 @@ async function migratePostgresql(url: string): Promise<number> {
 function dueMigrations<M extends { folderMillis: number }>(migrations: M[], last: number | null): M[] {
   const newest = Math.max(...migrations.map((migration) => migration.folderMillis))
   if (last !== null && last > newest) {
-    throw new Error(
+    throw new AppError(
+      'conflict',
       'The database was written by a newer Gatehouse; start that version, or restore a backup made before the upgrade',
     )
   }

@@ -42,13 +42,15 @@ export function openPostgres(
     },
     shared: pool,
     async check() {
-      const { rows } = await pool.query<{ version: string; standby: boolean; commit: string }>(
-        `select current_setting('server_version') as version, pg_is_in_recovery() as standby, current_setting('synchronous_commit') as commit`,
+      const { rows } = await pool.query<{ version: string; standby: boolean; commit: string; now: Date }>(
+        `select current_setting('server_version') as version, pg_is_in_recovery() as standby,
+           current_setting('synchronous_commit') as commit, clock_timestamp() as now`,
       )
-      const { version, standby, commit } = rows[0]!
+      const { version, standby, commit, now } = rows[0]!
       return {
         ok: !standby && commit !== 'off',
         detail: `PostgreSQL ${version}${standby ? ', read-only standby' : ''}, synchronous_commit=${commit}`,
+        now,
       }
     },
     close: () => pool.end(),

@@ -144,9 +144,13 @@ function fromExpress(thrown: unknown): AppError {
   return toAppError(thrown)
 }
 
-/** Refuses a request body of another type than JSON: the parser is chosen by the route, never by the caller. */
+/** Refuses a request body of another type than JSON in UTF-8 (RFC 8259 §8.1): the parser is chosen by the route, never by the caller. */
 export const requireJson: RequestHandler = (request, _response, next) => {
-  if (request.is('application/json')) return next()
+  if (request.is('application/json')) {
+    const [, charset] = /;\s*charset\s*=\s*"?([^";\s]*)/i.exec(request.headers['content-type']!) ?? []
+    if (charset === undefined || /^utf-?8$/i.test(charset)) return next()
+    throw new AppError('unsupported_media_type', 'Send the body as application/json in UTF-8')
+  }
   const empty = !request.headers['content-length'] && !request.headers['transfer-encoding']
   if (empty || request.headers['content-length'] === '0') {
     request.body = {}

@@ -2,6 +2,7 @@ import { RateLimiterMemory, RateLimiterPostgres, RateLimiterRes, type RateLimite
 import type { App } from '#server/app/app.ts'
 import type { Database } from '#server/db/database.ts'
 import { AppError } from '#server/error.ts'
+import type { Vault } from '#server/secret/vault.ts'
 
 const WINDOW_S = 60
 /** On PostgreSQL cheap calls take this many points from the shared counter at once and spend them locally: a write in twenty calls. */
@@ -32,8 +33,12 @@ const none: Limits = {
   forgive: async () => {},
 }
 
-/** @param enabled false leaves all but guessing to a gateway in front (GATEHOUSE_RATE_LIMITS=off) */
-export function createLimits(db: Database, enabled: boolean): Limits {
+/**
+ * Who is counted is stored as a keyed hash, because PostgreSQL keeps it on disk: a Telegram id, a wallet, an e-mail address, an IP address.
+ * @param enabled false leaves all but guessing to a gateway in front (GATEHOUSE_RATE_LIMITS=off)
+ */
+export function createLimits(db: Database, enabled: boolean, vault: Vault): Limits {
+  const hashed = (key: string) => (db.shared ? vault.hash(key, 'rate_limits').toString('base64url') : key)
   const limiters = new Map<string, RateLimiterAbstract>()
   const leases = new Map<string, { left: number; until: number }>()
 
@@ -61,7 +66,7 @@ export function createLimits(db: Database, enabled: boolean): Limits {
 
   async function consume(bucket: string, key: string, points: number, cost = 1, duration = WINDOW_S): Promise<Quota> {
     try {
-      return quota(points, await limiter(bucket, points, duration).consume(key, cost))
+      return quota(points, await limiter(bucket, points, duration).consume(hashed(key), cost))
     } catch (refusal) {
       if (!(refusal instanceof RateLimiterRes)) throw refusal
       const { limit, remaining, reset } = quota(points, refusal)
@@ -91,7 +96,7 @@ export function createLimits(db: Database, enabled: boolean): Limits {
     await consume('guess', key, points, 1, seconds)
   }
   const forgive: Limits['forgive'] = async (key, points, seconds) => {
-    await limiter('guess', points, seconds).delete(key)
+    await limiter('guess', points, seconds).delete(hashed(key))
   }
   if (!enabled) return { ...none, guess, forgive }
   return {

@@ -1,5 +1,6 @@
 import { AppError } from '#server/error.ts'
 import type { App } from '#server/app/app.ts'
+import { openProfile as openHandle } from '#server/profile/profile.ts'
 import type { Runtime } from '#server/runtime.ts'
 import { listOfUser } from '#server/session/store.ts'
 import { openDetails, openProfile } from './findOrCreate.ts'
@@ -33,10 +34,7 @@ export async function exportUser(runtime: Runtime, app: App, userId: number) {
       .filter(({ kind }) => kind === 'ton')
       .map(({ subject, details, publicKey, createdAt }) => ({ address: subject, ...details, publicKey, createdAt })),
     profiles: (await listProfiles(db, userId)).map((row) => ({
-      id: vault.ids.seal('pro', row.id),
-      handle: row.handle,
-      ownedBy: row.ownedBy,
-      data: JSON.parse(vault.open(row.dataSealed, 'profiles.data')) as unknown,
+      ...openHandle(vault, row),
       createdAt: row.createdAt.toISOString(),
       updatedAt: row.updatedAt.toISOString(),
     })),

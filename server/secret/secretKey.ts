@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { chmodSync, linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { ConfigError, type Config } from '#server/config.ts'
 
@@ -25,6 +25,11 @@ export function secretKey(config: Pick<Config, 'secretKey' | 'dataDir'>): Buffer
     rmSync(fresh)
   }
   return read(file)!
+}
+
+/** Whether there is a key already, so that `secretKey` would not make one. */
+export function hasSecretKey(config: Pick<Config, 'secretKey' | 'dataDir'>): boolean {
+  return config.secretKey !== undefined || existsSync(join(config.dataDir, 'secret.key'))
 }
 
 function read(file: string): Buffer | undefined {

@@ -113,7 +113,8 @@ export function createActivity(db: Database, onError: (error: unknown) => void):
     async close() {
       closed = true
       clearTimeout(timer)
-      await activity.flush(true)
+      // A database that is away must not keep the rest from being closed.
+      await activity.flush(true).catch(onError)
     },
   }
   return activity

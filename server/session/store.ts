@@ -1,4 +1,4 @@
-import { and, asc, desc, eq, inArray, isNull, lt, sql, type SQL } from 'drizzle-orm'
+import { and, asc, desc, eq, gt, inArray, isNull, lt, sql, type SQL } from 'drizzle-orm'
 import type { Reader, Transaction } from '#server/db/database.ts'
 import { accessTokens, apps, sessionEvents, sessions, users } from '#server/db/schema.ts'
 import { param, statement } from '#server/db/statement.ts'
@@ -260,6 +260,25 @@ export function listLive(db: Reader, userId: number) {
     .from(sessions)
     .where(and(eq(sessions.userId, userId), isNull(sessions.endedAt)))
     .orderBy(desc(sessions.id))
+}
+
+const walking = statement('sessions_live_walk', (db) =>
+  db
+    .select({
+      id: sessions.id,
+      appId: sessions.appId,
+      lastActiveAt: sessions.lastActiveAt,
+      expiresAt: sessions.expiresAt,
+    })
+    .from(sessions)
+    .where(and(gt(sessions.id, param(sessions.id, 'after')), isNull(sessions.endedAt)))
+    .orderBy(asc(sessions.id))
+    .limit(sql.placeholder('limit')),
+)
+
+/** Sessions that nobody has ended, of all apps, in the order of their numbers. */
+export function walkLive(db: Reader, page: { after: number; limit: number }) {
+  return walking(db, page)
 }
 
 /** All of a user's sessions that are still kept, ended ones too, newest first. */

@@ -8,6 +8,7 @@ import { sessionItem, showSession } from '#server/session/console.ts'
 import { findListedSession } from '#server/session/listStore.ts'
 import { revokeSession } from '#server/session/revoke.ts'
 import { inspectToken } from './inspect.ts'
+import { rotateKeys } from './rotate.ts'
 import { listKeys } from './store.ts'
 
 const token = z.string().trim().min(1).max(10_000)
@@ -124,20 +125,7 @@ export const keysRouter = router({
     .output(z.object({ active: z.string(), retired: z.string().nullable() }))
     .mutation(async ({ ctx }) => {
       assertSeesAll(ctx.operator)
-      const { runtime, actor } = ctx
-      await runtime.keys.active()
-      const rotated = await runtime.db.transaction(async (tx) => {
-        const rotated = await runtime.keys.rotate(tx)
-        await recordAudit(tx, {
-          at: runtime.now(),
-          actor,
-          action: 'key.rotate',
-          before: { active: rotated.retired ?? null },
-          after: { active: rotated.active },
-        })
-        return rotated
-      })
-      await runtime.keys.reload()
-      return { active: rotated.active, retired: rotated.retired ?? null }
+      const { active, retired } = await rotateKeys(ctx.runtime, ctx.actor)
+      return { active, retired: retired ?? null }
     }),
 })

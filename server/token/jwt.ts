@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { errors, jwtVerify, SignJWT } from 'jose'
+import { errors, jwtVerify, SignJWT, type JWTPayload } from 'jose'
 import { audienceOf, type App } from '#server/app/app.ts'
 import { AppError } from '#server/error.ts'
 import type { Runtime } from '#server/runtime.ts'
@@ -34,18 +34,31 @@ export async function signAccessToken(
 }
 
 /**
- * The claims of an access token that this installation signed. Expiry is checked here; whether the session lives is not.
- * @throws AppError token_invalid, token_expired
+ * The claims of an access token that this installation signed. Whether it has expired and whether its session lives is for the caller to see.
+ * @throws AppError token_invalid
  */
 export async function verifyAccessJwt(runtime: Runtime, token: string): Promise<AccessClaims> {
-  const claims = runtime.verified.get(token) ?? (await verify(runtime, token))
-  if (runtime.now().getTime() >= claims.exp * 1000)
-    throw new AppError('token_expired', 'The access token has expired; refresh it')
-  return claims
+  return runtime.verified.get(token) ?? (await verify(runtime, token))
 }
 
 async function verify(runtime: Runtime, token: string): Promise<AccessClaims> {
   if (!looksLikeJwt(token)) throw invalid()
+  const payload = await verifySigned(runtime, token)
+  const sessionId = runtime.vault.ids.parse('ses', String(payload['sid']))
+  if (sessionId === undefined) throw invalid()
+  const { exp, iat, jti, aud, sub } = payload as {
+    exp: number
+    iat: number
+    jti: string
+    aud: string | string[]
+    sub: string
+  }
+  const claims = { sessionId, exp, iat, jti, aud, sub, client_id: String(payload['client_id']) }
+  runtime.verified.add(token, claims)
+  return claims
+}
+
+async function verifySigned(runtime: Runtime, token: string): Promise<JWTPayload> {
   try {
     const { payload } = await jwtVerify(
       token,
@@ -62,21 +75,10 @@ async function verify(runtime: Runtime, token: string): Promise<AccessClaims> {
         currentDate: runtime.now(),
       },
     )
-    const sessionId = runtime.vault.ids.parse('ses', String(payload['sid']))
-    if (sessionId === undefined) throw invalid()
-    const { exp, iat, jti, aud, sub } = payload as {
-      exp: number
-      iat: number
-      jti: string
-      aud: string | string[]
-      sub: string
-    }
-    const claims = { sessionId, exp, iat, jti, aud, sub, client_id: String(payload['client_id']) }
-    runtime.verified.add(token, claims)
-    return claims
+    return payload
   } catch (cause) {
-    if (cause instanceof errors.JWTExpired)
-      throw new AppError('token_expired', 'The access token has expired; refresh it', { cause })
+    // Looked at last: the signature and all other claims hold.
+    if (cause instanceof errors.JWTExpired) return cause.payload
     if (cause instanceof errors.JOSEError) throw invalid(cause)
     throw cause
   }

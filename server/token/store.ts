@@ -67,6 +67,15 @@ export async function deleteExpiredTokens(tx: Transaction, before: Date): Promis
   return rows.length
 }
 
+/** Removes signing keys that were withdrawn before `before`; returns how many. */
+export async function deleteWithdrawnKeys(tx: Transaction, before: Date): Promise<number> {
+  const rows = await tx
+    .delete(signingKeys)
+    .where(and(eq(signingKeys.state, 'retired'), lte(signingKeys.publishedUntil, before)))
+    .returning({ id: signingKeys.id })
+  return rows.length
+}
+
 /** The refresh columns of a session. */
 export type RefreshState = {
   refreshHash: Buffer

@@ -30,7 +30,10 @@ export async function verifyAccess(runtime: Runtime, token: string): Promise<Acc
 
 async function verifyJwt(runtime: Runtime, token: string): Promise<Access> {
   const claims = await verifyAccessJwt(runtime, token)
+  // The session first: to hear that it is over and why helps more than to be sent to refresh a token in vain.
   const { found, app } = await liveSession(runtime, claims.sessionId)
+  if (runtime.now().getTime() >= claims.exp * 1000)
+    throw new AppError('token_expired', 'The access token has expired; refresh it')
   return {
     app,
     session: found.session,
@@ -68,8 +71,8 @@ export async function liveSession(runtime: Runtime, sessionId: number): Promise<
   const app = await appAt(runtime, found.session.appId, found.appVersion)
   if (!app)
     throw new AppError('session_revoked', 'This session no longer exists', { details: { reason: 'user_erased' } })
-  if (found.session.endedAt) throw await refuseEnded(runtime, { ...found.session, endedAt: found.session.endedAt })
   if (app.disabled) throw new AppError('app_disabled', 'This app is switched off')
+  if (found.session.endedAt) throw await refuseEnded(runtime, { ...found.session, endedAt: found.session.endedAt })
   // Blocking ends all sessions; this is for one that was being opened at that moment.
   if (found.userBlockedAt) throw new AppError('user_blocked', 'This account is blocked')
   const over = timedOut(runtime, found.session, app.settings.sessionPolicy.idleTimeout, runtime.now())

@@ -1,0 +1,20 @@
+import type { Output } from './context.ts'
+import { print, readConfig } from './context.ts'
+
+export async function serve(output: Output): Promise<void> {
+  const config = readConfig()
+  const { runGatehouse } = await import('../main.ts')
+  await runGatehouse(config, ({ consoleUrl, setupUrl }) => {
+    print(output, { console: consoleUrl, setup: setupUrl }, [
+      `Gatehouse is ready: ${consoleUrl}`,
+      ...(setupUrl ? [`Make the first operator (this link works once): ${setupUrl}`] : []),
+    ])
+  })
+}
+
+export async function migrate(output: Output): Promise<void> {
+  const config = readConfig()
+  const { migrate: bringUp } = await import('../db/migrate.ts')
+  const applied = await bringUp(config.databaseUrl)
+  print(output, { applied }, applied === 0 ? 'The database is up to date' : `Applied ${applied} migration(s)`)
+}

@@ -1,0 +1,32 @@
+import { ConfigError, type Config } from './config.ts'
+import { openDatabase } from './db/open.ts'
+import { describeFault } from './fault.ts'
+import type { Runtime } from './runtime.ts'
+import { hasSecretKey } from './secret/secretKey.ts'
+import { listKeys } from './token/store.ts'
+
+/** A lost key file must not be replaced by a new key under which nothing in the database can be read. */
+export async function assertKeyKept(config: Config): Promise<void> {
+  if (hasSecretKey(config)) return
+  const db = openDatabase(config.databaseUrl)
+  try {
+    if ((await listKeys(db)).length === 0) return
+  } finally {
+    await db.close()
+  }
+  throw new ConfigError(
+    `GATEHOUSE_SECRET_KEY is not set and ${config.dataDir}/secret.key is gone, but this database was written under a key; put the file back`,
+  )
+}
+
+/** Whether the secret key opens what the database holds; a database that is new gets its first signing keys. */
+export async function assertKeyFits(runtime: Runtime): Promise<void> {
+  try {
+    await runtime.keys.active()
+  } catch (error) {
+    if (describeFault(error) !== undefined) throw error
+    throw new ConfigError(
+      `GATEHOUSE_SECRET_KEY (or ${runtime.config.dataDir}/secret.key) is not the key under which this database was written; use that one`,
+    )
+  }
+}

@@ -1,0 +1,106 @@
+import type { Config } from './config.ts'
+import { closeRuntime, createRuntime } from './createRuntime.ts'
+import { migrate } from './db/migrate.ts'
+import { createHttp } from './http.ts'
+import { assertKeyFits, assertKeyKept } from './keyFits.ts'
+import { setupLink } from './operator/setup.ts'
+import type { Runtime } from './runtime.ts'
+import { drain, serve } from './serve.ts'
+import { startSweep } from './sweep.ts'
+
+/** How long requests in flight may take to finish, and how long idle connections are kept for a request on its way. */
+const PATIENCE_MS = 10_000
+const FAREWELL_MS = 500
+
+export type Gatehouse = {
+  runtime: Runtime
+  /** Where the console is, for people. */
+  consoleUrl: string
+  /** The one-time link with which the first operator is made, while there is none. */
+  setupUrl: string | undefined
+  /** Finishes what is in flight, writes what is only in memory, closes the database. */
+  stop(): Promise<void>
+}
+
+/** Config → schema → runtime → HTTP → workers; `stop` takes it down in reverse. */
+export async function startGatehouse(
+  config: Config,
+  hooks: Parameters<typeof createRuntime>[1] = {},
+): Promise<Gatehouse> {
+  await migrate(config.databaseUrl)
+  await assertKeyKept(config)
+  const runtime = createRuntime(config, hooks)
+  try {
+    await assertKeyFits(runtime)
+    const { server, port } = await serve((request, response) => app(request, response), config)
+    // Port 0 means any: what it became is known only now, and nothing was answered yet.
+    if (config.publicUrl === 'http://localhost:0')
+      runtime.config = { ...config, port, publicUrl: `http://localhost:${port}` }
+    const app = createHttp(runtime)
+    const sweeper = startSweep(runtime)
+    const { publicUrl } = runtime.config
+    if (publicUrl.startsWith('http:') && !/^http:\/\/(localhost|127\.|\[::1\])/.test(publicUrl))
+      runtime.log.warn(`GATEHOUSE_PUBLIC_URL is ${publicUrl}: without https, tokens and passwords travel in the clear`)
+    return {
+      runtime,
+      consoleUrl: `${publicUrl}/console`,
+      setupUrl: await setupLink(runtime),
+      async stop() {
+        runtime.stopping = true
+        await drain(server, PATIENCE_MS, FAREWELL_MS)
+        await sweeper.stop()
+        await closeRuntime(runtime)
+      },
+    }
+  } catch (error) {
+    await runtime.db.close()
+    throw error
+  }
+}
+
+/**
+ * Serves until SIGTERM or SIGINT, then stops in order and exits 0; a second signal exits 1 at once. What nobody caught is logged and ends
+ * the process, because nobody knows what state it is in.
+ */
+export async function runGatehouse(config: Config, say: (started: Gatehouse) => void): Promise<void> {
+  let gatehouse: Gatehouse | undefined
+  let signals = 0
+  const stop = (signal: string) => {
+    if (++signals > 1) process.exit(1)
+    // Nothing was promised to anybody before it answers, and migrations are all or nothing.
+    if (!gatehouse) process.exit(0)
+    const { log } = gatehouse.runtime
+    log.info(`${signal}: stopping`)
+    gatehouse.stop().then(
+      () => {
+        log.info('stopped')
+        exit(log, 0)
+      },
+      (error: unknown) => {
+        log.fatal({ err: error }, 'stopping failed')
+        exit(log, 1)
+      },
+    )
+  }
+  process.on('SIGTERM', stop)
+  process.on('SIGINT', stop)
+  const crash = (error: unknown) => {
+    if (!gatehouse) {
+      console.error(error)
+      process.exit(1)
+    }
+    gatehouse.runtime.log.fatal({ err: error }, 'an error that nobody caught')
+    exit(gatehouse.runtime.log, 1)
+  }
+  process.on('uncaughtException', crash)
+  process.on('unhandledRejection', crash)
+  gatehouse = await startGatehouse(config)
+  say(gatehouse)
+  gatehouse.runtime.log.info({ port: gatehouse.runtime.config.port }, 'listening')
+}
+
+/** Ends the process once the last lines are out, or a second later in any case. */
+function exit(log: Runtime['log'], code: number): void {
+  log.flush(() => process.exit(code))
+  setTimeout(() => process.exit(code), 1_000)
+}

@@ -1,0 +1,120 @@
+import { listAllApps } from './app/store.ts'
+import { appAt } from './app/app.ts'
+import { COOKIE_IDLE_MS } from './operator/tokens.ts'
+import { deleteExpiredOperatorTokens } from './operator/store.ts'
+import type { Runtime } from './runtime.ts'
+import { timedOut } from './session/session.ts'
+import { endSession, walkLive } from './session/store.ts'
+import { deleteExpiredProofs } from './telegram/store.ts'
+import { deleteExpiredTokens, deleteWithdrawnKeys } from './token/store.ts'
+import { deleteExpiredNonces } from './ton/store.ts'
+
+const EVERY_MS = 15_000
+/** Sessions looked at in one read, and the most a transaction ends. */
+const CHUNK = 1_000
+/** Chunks a pass; a million live sessions are walked in a quarter of an hour and never hold up a login. */
+const CHUNKS_A_PASS = 20
+/** Another process may know of a use that it has not written yet (session/activity.ts), so nothing ends in the first moments. */
+const MARGIN_MS = 10_000
+/** An expired opaque token is kept this long, so that its bearer is told that it expired and not that it never was. */
+const TOKEN_MEMORY_MS = 3_600_000
+const KEY_MEMORY_MS = 86_400_000
+
+export type Swept = {
+  sessions: number
+  nonces: number
+  proofs: number
+  tokens: number
+  operatorTokens: number
+  keys: number
+  /** Where the next pass goes on; 0 is the beginning. */
+  next: number
+}
+
+/**
+ * One pass of tidying up. Nothing depends on it: what is over by time is refused whether it was swept or not. It writes down when and why
+ * sessions ended, frees their seats, and removes what can never be used again.
+ */
+export async function sweep(runtime: Runtime, from = 0): Promise<Swept> {
+  const now = runtime.now()
+  const ago = (ms: number) => new Date(now.getTime() - ms)
+  const { ended, next } = await endTimedOut(runtime, from, now)
+  // Each its own transaction: none of these needs another, and a login may come between.
+  const { transaction } = runtime.db
+  return {
+    sessions: ended,
+    nonces: await transaction((tx) => deleteExpiredNonces(tx, now)),
+    proofs: await transaction((tx) => deleteExpiredProofs(tx, now)),
+    tokens: await transaction((tx) => deleteExpiredTokens(tx, ago(TOKEN_MEMORY_MS))),
+    operatorTokens: await transaction((tx) => deleteExpiredOperatorTokens(tx, now, ago(COOKIE_IDLE_MS))),
+    keys: await transaction((tx) => deleteWithdrawnKeys(tx, ago(KEY_MEMORY_MS))),
+    next,
+  }
+}
+
+/** Ends sessions that time has ended, each in the moment and for the reason it was over. */
+async function endTimedOut(runtime: Runtime, from: number, now: Date): Promise<{ ended: number; next: number }> {
+  const idleTimeouts = await idleTimeoutOfApps(runtime)
+  const reference = new Date(now.getTime() - MARGIN_MS)
+  let ended = 0
+  let after = from
+  for (let chunk = 0; chunk < CHUNKS_A_PASS; chunk++) {
+    const live = await walkLive(runtime.db, { after, limit: CHUNK })
+    const over = live.flatMap((session) => {
+      const idleTimeout = idleTimeouts.get(session.appId)
+      const end = idleTimeout === undefined ? undefined : timedOut(runtime, session, idleTimeout, reference)
+      return end ? [{ session, end }] : []
+    })
+    if (over.length > 0) {
+      ended += await runtime.db.transaction(async (tx) => {
+        let count = 0
+        for (const { session, end } of over) if (await endSession(tx, session, end)) count++
+        return count
+      })
+    }
+    if (live.length < CHUNK) return { ended, next: 0 }
+    after = live.at(-1)!.id
+  }
+  return { ended, next: after }
+}
+
+async function idleTimeoutOfApps(runtime: Runtime): Promise<Map<number, number>> {
+  const timeouts = new Map<number, number>()
+  for (const row of await listAllApps(runtime.db)) {
+    const app = await appAt(runtime, row.id, row.version)
+    if (app) timeouts.set(app.id, app.settings.sessionPolicy.idleTimeout)
+  }
+  return timeouts
+}
+
+/** Sweeps now and then until stopped; `stop` waits for the pass that is running. */
+export function startSweep(runtime: Runtime): { stop(): Promise<void> } {
+  let stopped = false
+  let next = 0
+  let running: Promise<void> = Promise.resolve()
+  let timer: NodeJS.Timeout
+
+  async function pass(): Promise<void> {
+    try {
+      const { next: resume, ...counts } = await sweep(runtime, next)
+      next = resume
+      if (Object.values(counts).some((count) => count > 0)) runtime.log.debug(counts, 'tidied up')
+    } catch (error) {
+      runtime.log.error({ err: error }, 'tidying up failed and will be tried again')
+    }
+    if (!stopped) schedule()
+  }
+
+  function schedule(): void {
+    timer = setTimeout(() => (running = pass()), EVERY_MS).unref()
+  }
+
+  schedule()
+  return {
+    async stop() {
+      stopped = true
+      clearTimeout(timer)
+      await running
+    },
+  }
+}
