@@ -2,7 +2,7 @@ import type { RequestHandler } from 'express'
 import { AppError } from '#server/error.ts'
 
 /** Headers of every answer (OWASP ASVS 5 §3.4). Pages add their own Content-Security-Policy. */
-export const securityHeaders: RequestHandler = (request, response, next) => {
+export const setSecurityHeaders: RequestHandler = (request, response, next) => {
   response.setHeader('x-content-type-options', 'nosniff')
   response.setHeader('referrer-policy', 'no-referrer')
   response.setHeader('x-frame-options', 'DENY')
