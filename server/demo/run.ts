@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { ConfigError, loadConfig, type Config } from '../config.ts'
+import { Failure, run } from '../cli/context.ts'
+import { loadConfig, type Config } from '../config.ts'
 import type { Runtime } from '../runtime.ts'
 import type { Credential } from './apps.ts'
 
@@ -14,11 +15,11 @@ export async function runDemo(env: NodeJS.ProcessEnv): Promise<void> {
   // The tables take their dialect from it (db/dialect.ts), so it must be known before they are loaded.
   process.env['DATABASE_URL'] = config.databaseUrl
   const { runGatehouse } = await import('../main.ts')
-  await runGatehouse(config, ({ runtime, consoleUrl }) => {
-    fill(runtime, consoleUrl).catch((error: unknown) => {
+  await runGatehouse(config, ({ runtime, consoleUrl, stop }) => {
+    fill(runtime, consoleUrl).catch(async (error: unknown) => {
       process.stderr.write(`gatehouse: ${(error as Error).message}\n`)
-      process.exitCode = 1
-      process.kill(process.pid, 'SIGTERM')
+      await stop()
+      process.exit(1)
     })
   })
 }
@@ -44,6 +45,7 @@ async function fill(runtime: Runtime, consoleUrl: string): Promise<void> {
   const world = await createWorld({ url, operator, now: runtime.now })
   process.stdout.write('People and wallets are signing in; Ctrl+C ends the demo\n')
   await burst(world, stopped)
+  if (stopped()) return
   const { tally } = world.client
   runtime.log[tally.unexpected.length > 0 ? 'warn' : 'debug'](tally, 'everybody has arrived')
   await live(world, stopped)
@@ -64,7 +66,7 @@ async function makeOperator(runtime: Runtime): Promise<string> {
   const { dataDir } = runtime.config
   const file = `${dataDir}/demo-password`
   const isNew = await needsSetup(runtime)
-  if (!isNew && !existsSync(file)) throw new ConfigError('This database is in use by something else than the demo')
+  if (!isNew && !existsSync(file)) throw new Failure('This database is in use by something else than the demo')
   if (!existsSync(file)) {
     mkdirSync(dataDir, { recursive: true })
     writeFileSync(file, randomBytes(12).toString('base64url'), { mode: 0o600 })
@@ -93,10 +95,4 @@ async function signInOperator(url: string, password: string): Promise<Credential
   return { cookie: response.headers.getSetCookie()[0]!.split(';')[0]! }
 }
 
-if (import.meta.main) {
-  await runDemo(process.env).catch((error: unknown) => {
-    if (!(error instanceof ConfigError)) throw error
-    process.stderr.write(`gatehouse: ${error.message}\n`)
-    process.exitCode = 2
-  })
-}
+if (import.meta.main) await run({}, () => runDemo(process.env))
