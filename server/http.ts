@@ -6,7 +6,7 @@ import { AppError } from './error.ts'
 import { answerErrors, requireJson } from './http/answer.ts'
 import { cors } from './http/cors.ts'
 import { healthRoutes } from './http/health.ts'
-import { setSecurityHeaders } from './http/security.ts'
+import { securityHeaders } from './http/security.ts'
 import { identityRoutes } from './identity/routes.ts'
 import type { Runtime } from './runtime.ts'
 import { sessionRoutes } from './session/routes.ts'
@@ -23,7 +23,7 @@ export function createHttp(runtime: Runtime): Express {
   app.set('query parser', 'simple')
   const body: RequestHandler[] = [requireJson, json({ limit: '256kb' })]
 
-  app.use(setSecurityHeaders, cors(runtime))
+  app.use(securityHeaders(runtime.config), cors(runtime))
   // The calls that come with every request of an app stand first: Express tries one after the other.
   app.use(sessionRoutes(runtime, body))
   app.use(tokenRoutes(runtime))
