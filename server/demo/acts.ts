@@ -3,6 +3,7 @@ import { initDataOf } from './people.ts'
 import {
   askNonce,
   callAs,
+  type Checked,
   enter,
   forget,
   freshUntil,
@@ -17,21 +18,26 @@ import { tonProofLogin, wallets } from './wallets.ts'
 
 /** Checks the session, as an app does on each of its own calls. */
 export async function look(world: World, visitor: Visitor, session: Session): Promise<void> {
-  const { body, expected } = await callAs(world, visitor, session, 'look', { method: 'GET', path: '/v1/session' })
-  if (expected) session.freshUntil = freshUntil(world, body['expiresIn'])
+  const { body, expected } = await callAs<Checked>(world, visitor, session, 'look', {
+    method: 'GET',
+    path: '/v1/session',
+  })
+  if (expected) session.freshUntil = freshUntil(world, body.expiresIn)
 }
+
+type Refreshed = { accessToken: string; refreshToken?: string; expiresIn: number }
 
 export async function refresh(world: World, visitor: Visitor, session: Session): Promise<boolean> {
   const { refreshToken } = session
-  const { body, expected } = await callAs(world, visitor, session, 'refresh', {
+  const { body, expected } = await callAs<Refreshed>(world, visitor, session, 'refresh', {
     path: '/v1/token/refresh',
     token: undefined,
     json: { refreshToken },
   })
   if (!expected) return false
-  session.accessToken = body['accessToken']
-  session.refreshToken = body['refreshToken'] ?? refreshToken
-  session.freshUntil = freshUntil(world, body['expiresIn'])
+  session.accessToken = body.accessToken
+  session.refreshToken = body.refreshToken ?? refreshToken
+  session.freshUntil = freshUntil(world, body.expiresIn)
   return true
 }
 
@@ -99,18 +105,19 @@ export async function block(world: World, visitor: Visitor): Promise<void> {
 export async function makeProfile(world: World, visitor: Visitor, session: Session, profile: Profile): Promise<void> {
   if (!('wallet' in visitor.who)) return
   const caller = { from: session.device, token: session.accessToken }
-  const known = await graphql(world, visitor, caller, '{ me { profiles { handle } } }')
-  if (known?.['me']?.profiles.length !== 0) return
+  const known = await graphql<{ me: { profiles: unknown[] } }>(world, visitor, caller, '{ me { profiles { handle } } }')
+  if (known?.me.profiles.length !== 0) return
   const { handle, data } = profile
-  const made = await graphql(
+  const made = await graphql<{ createProfile: { profileId: string } }>(
     world,
     visitor,
     caller,
     'mutation ($input: CreateProfileInput!) { createProfile(input: $input) { profileId } }',
     { input: { handle, address: visitor.who.wallet.address } },
   )
+  if (!made) return
   const change = 'mutation ($input: UpdateProfileInput!) { updateProfile(input: $input) { handle name } }'
-  await graphql(world, visitor, caller, change, { input: { profileId: made?.['createProfile'].profileId, data } })
+  await graphql(world, visitor, caller, change, { input: { profileId: made.createProfile.profileId, data } })
 }
 
 /** A login that must not succeed, of the kinds that every public server sees. */

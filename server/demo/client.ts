@@ -15,9 +15,10 @@ export type Call = {
   expect?: number | readonly number[]
 }
 
-export type Answer = { status: number; expected: boolean; body: Record<string, any> }
+/** What is answered is taken at its word: `T` is what the contract says of a call that succeeds. */
+export type Answer<T = Record<string, unknown>> = { status: number; expected: boolean; body: T }
 
-export type Client = { tally: Tally; call(act: string, call: Call): Promise<Answer> }
+export type Client = { tally: Tally; call<T = Record<string, unknown>>(act: string, call: Call): Promise<Answer<T>> }
 
 /** What a long-running demo remembers of what went wrong. */
 const MOST_REMEMBERED = 100
@@ -27,7 +28,7 @@ export function createClient(url: string): Client {
   const tally: Tally = { calls: 0, unexpected: [] }
   return {
     tally,
-    async call(act, call) {
+    async call<T>(act: string, call: Call) {
       const answer = await send(url, call).catch((error: unknown) => unreachable(error))
       const { status, body } = answer
       const expected = [call.expect ?? 200].flat().includes(status)
@@ -35,12 +36,12 @@ export function createClient(url: string): Client {
       if (!expected && tally.unexpected.length < MOST_REMEMBERED) {
         tally.unexpected.push(`${act}: ${status} ${String(body['code'] ?? body['error'])}`)
       }
-      return { ...answer, expected }
+      return { status, expected, body: body as T }
     },
   }
 }
 
-type Raw = Pick<Answer, 'status' | 'body'>
+type Raw = { status: number; body: Record<string, unknown> }
 
 async function send(url: string, { method = 'POST', path, from, token, headers, json, form }: Call): Promise<Raw> {
   const response = await fetch(url + path, {

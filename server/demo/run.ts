@@ -15,10 +15,10 @@ export async function runDemo(env: NodeJS.ProcessEnv): Promise<void> {
   // The tables take their dialect from it (db/dialect.ts), so it must be known before they are loaded.
   process.env['DATABASE_URL'] = config.databaseUrl
   const { runGatehouse } = await import('../main.ts')
-  await runGatehouse(config, ({ runtime, consoleUrl, stop }) => {
-    fill(runtime, consoleUrl).catch(async (error: unknown) => {
+  await runGatehouse(config, (gatehouse) => {
+    fill(gatehouse.runtime, gatehouse.consoleUrl).catch(async (error: unknown) => {
       process.stderr.write(`gatehouse: ${(error as Error).message}\n`)
-      await stop()
+      await gatehouse.stop()
       process.exit(1)
     })
   })

@@ -1,3 +1,4 @@
+import type { Login as SignedIn } from '#server/session/signIn.ts'
 import type { DemoApp, Credential } from './apps.ts'
 import type { Answer, Call, Client } from './client.ts'
 import type { Device } from './devices.ts'
@@ -73,45 +74,45 @@ export async function enter(
   login: Login,
 ): Promise<Session | undefined> {
   const expect = visitor.toBeBlocked ? [200, 403] : 200
-  const { status, body } = await world.client.call('sign in', { ...login, from: device, expect })
+  const { status, body } = await world.client.call<SignedIn>('sign in', { ...login, from: device, expect })
   if (status !== 200) return undefined
-  visitor.userId = body['user'].id
-  const evicted = body['evictedSessions'] as string[]
-  visitor.sessions = visitor.sessions.filter((session) => !evicted.includes(session.id))
-  return keep(world, visitor, device, {
-    id: body['session'].id,
-    accessToken: body['accessToken'],
-    refreshToken: body['refreshToken'],
-    expiresIn: body['expiresIn'],
-  })
+  visitor.userId = body.user.id
+  visitor.sessions = visitor.sessions.filter((session) => !body.evictedSessions.includes(session.id))
+  return keep(world, visitor, device, { ...body, id: body.session.id })
 }
 
 /** Nabi's way in, which answers the tokens and nothing else. */
 async function signInByGraphql(world: World, visitor: Visitor, device: Device): Promise<Session | undefined> {
   const { wallet } = visitor.who as { wallet: Wallet }
-  const asked = await graphql(world, visitor, { from: device }, 'mutation { generateNonce { id nonce } }')
-  const request = signedNonceLogin(wallet, asked?.['generateNonce'] as Nonce)
+  const caller = { from: device }
+  const ask = 'mutation { generateNonce { id nonce } }'
+  const asked = await graphql<{ generateNonce: Nonce }>(world, visitor, caller, ask)
+  if (!asked) return undefined
+  const request = signedNonceLogin(wallet, asked.generateNonce)
   const query = 'mutation ($request: GetTokenRequest!) { getToken(request: $request) { accessToken refreshToken } }'
-  const tokens = (await graphql(world, visitor, { from: device }, query, { request }))?.['getToken']
-  if (!tokens) return undefined
-  const { body, expected } = await world.client.call('look', {
+  const got = await graphql<{ getToken: Omit<Tokens, 'id' | 'expiresIn'> }>(world, visitor, caller, query, { request })
+  if (!got) return undefined
+  const { body, expected } = await world.client.call<Checked>('look', {
     method: 'GET',
     path: '/v1/session',
-    from: device,
-    token: tokens.accessToken,
+    token: got.getToken.accessToken,
+    ...caller,
   })
   if (!expected) return undefined
-  visitor.userId = body['user'].id
+  visitor.userId = body.user.id
   // What this login ended it does not say; with a limit of one that was all there was.
   visitor.sessions = []
-  return keep(world, visitor, device, { ...tokens, id: body['session'].id, expiresIn: body['expiresIn'] })
+  return keep(world, visitor, device, { ...got.getToken, id: body.session.id, expiresIn: body.expiresIn })
 }
 
 type Tokens = { id: string; accessToken: string; refreshToken: string; expiresIn: number }
 
+/** What a session check answers. */
+export type Checked = { session: { id: string }; user: { id: string }; expiresIn: number }
+
 function keep(world: World, visitor: Visitor, device: Device, tokens: Tokens): Session {
-  const { expiresIn, ...held } = tokens
-  const session = { ...held, device, freshUntil: freshUntil(world, expiresIn) }
+  const { id, accessToken, refreshToken, expiresIn } = tokens
+  const session = { id, accessToken, refreshToken, device, freshUntil: freshUntil(world, expiresIn) }
   visitor.sessions.push(session)
   return session
 }
@@ -120,27 +121,31 @@ function keep(world: World, visitor: Visitor, device: Device, tokens: Tokens): S
 export const freshUntil = (world: World, expiresIn: number) => world.now().getTime() + (expiresIn - 60) * 1000
 
 /** The data of a GraphQL answer, or undefined when it was refused. */
-export async function graphql(
+export async function graphql<T>(
   { client }: World,
   visitor: Visitor,
   caller: Pick<Call, 'from' | 'token'>,
   query: string,
   variables: Record<string, unknown> = {},
-): Promise<Record<string, any> | undefined> {
+): Promise<T | undefined> {
   const path = `/v1/apps/${visitor.app.slug}/graphql`
-  const answer = await client.call('GraphQL', { path, ...caller, json: { query, variables } })
-  return answer.expected && !answer.body['errors'] ? answer.body['data'] : undefined
+  const { expected, body } = await client.call<{ data: T; errors?: unknown }>('GraphQL', {
+    path,
+    ...caller,
+    json: { query, variables },
+  })
+  return expected && !body.errors ? body.data : undefined
 }
 
 /** A call with a session's token. A refusal that was not foreseen means that the session is over, and its device forgets it. */
-export async function callAs(
+export async function callAs<T>(
   { client }: World,
   visitor: Visitor,
   session: Session,
   act: string,
   call: Call,
-): Promise<Answer> {
-  const answer = await client.call(act, { token: session.accessToken, from: session.device, ...call })
+): Promise<Answer<T>> {
+  const answer = await client.call<T>(act, { token: session.accessToken, from: session.device, ...call })
   if (!answer.expected) forget(visitor, session)
   return answer
 }
