@@ -23,11 +23,11 @@ export function createHttp(runtime: Runtime): Express {
   app.set('query parser', 'simple')
   const body: RequestHandler[] = [requireJson, json({ limit: '256kb' })]
 
-  app.use(securityHeaders)
-  app.use('/v1', cors(runtime))
+  app.use(securityHeaders(runtime.config), cors(runtime))
+  // The calls that come with every request of an app stand first: Express tries one after the other.
   app.use(sessionRoutes(runtime, body))
-  app.use(identityRoutes(runtime, body))
   app.use(tokenRoutes(runtime))
+  app.use(identityRoutes(runtime, body))
   app.use(telegramRoutes(runtime, body))
   app.use(tonRoutes(runtime, body))
   app.use(consoleRoutes(runtime, body))

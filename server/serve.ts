@@ -1,41 +1,49 @@
+import { randomBytes } from 'node:crypto'
 import { createServer, type RequestListener, type Server } from 'node:http'
 import { Server as NetServer, type AddressInfo } from 'node:net'
 import { setTimeout as wait } from 'node:timers/promises'
 import type { Config } from './config.ts'
 
-/** Serves HTTP with time-outs that hold: Node looks at them every 30 s unless told otherwise, whatever they say. */
+/** Milliseconds for the headers and for the whole of a request. Node looks at them every 30 s unless told otherwise, whatever they say. */
+const TIMEOUTS = { headersTimeout: 10_000, requestTimeout: 30_000, connectionsCheckingInterval: 1_000 }
+
+/** Serves HTTP with time-outs that hold. */
 export function serve(
   app: RequestListener,
   config: Pick<Config, 'host' | 'port'>,
+  timeouts = TIMEOUTS,
 ): Promise<{ server: Server; port: number }> {
   const server = createServer(
     {
-      connectionsCheckingInterval: 1_000,
-      headersTimeout: 10_000,
-      requestTimeout: 30_000,
+      ...timeouts,
       keepAliveTimeout: 65_000,
       maxHeaderSize: 16_384,
     },
     app,
   )
-  // What cannot be parsed as HTTP gets a short answer, and never more than one.
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
-    if (error.code === 'ECONNRESET' || !socket.writable) {
-      socket.destroy()
-      return
-    }
-    const status =
-      error.code === 'HPE_HEADER_OVERFLOW'
-        ? '431 Request Header Fields Too Large'
-        : error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
-          ? '408 Request Timeout'
-          : '400 Bad Request'
-    socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`)
+    if (error.code === 'ECONNRESET' || !socket.writable) socket.destroy()
+    else socket.end(refusalOf(error.code))
   })
   return new Promise((resolve, reject) => {
     server.once('error', reject)
     server.listen(config.port, config.host, () => resolve({ server, port: (server.address() as AddressInfo).port }))
   })
+}
+
+/** What cannot be parsed as HTTP gets a short answer in the form of all refusals, and never more than one. */
+function refusalOf(fault: string | undefined): string {
+  const [status, title, detail] =
+    fault === 'HPE_HEADER_OVERFLOW'
+      ? [431, 'Request Header Fields Too Large', 'The headers are larger than 16 KiB']
+      : fault === 'ERR_HTTP_REQUEST_TIMEOUT'
+        ? [408, 'Request Timeout', 'The request did not arrive in time']
+        : [400, 'Bad Request', 'This is not an HTTP request']
+  const requestId = `req_${randomBytes(9).toString('base64url')}`
+  const type = 'https://gatehouse.dev/problems/invalid_request'
+  const body = JSON.stringify({ type, title, status, detail, code: 'invalid_request', requestId })
+  const length = Buffer.byteLength(body)
+  return `HTTP/1.1 ${status} ${title}\r\nConnection: close\r\nContent-Type: application/problem+json\r\nContent-Length: ${length}\r\n\r\n${body}`
 }
 
 /**

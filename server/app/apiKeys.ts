@@ -83,14 +83,16 @@ async function byKey(runtime: Runtime, key: string, scope: ApiKeyScope): Promise
 /** `lastUsedAt` is for people, so a minute is exact enough and no call waits for it. */
 function noteUse(runtime: Runtime, row: ApiKeyRow, now: Date): void {
   if (row.lastUsedAt && now.getTime() - row.lastUsedAt.getTime() < 60_000) return
-  const last = written.get(row.id)
-  if (last !== undefined && now.getTime() - last < 60_000) return
+  let written = lastUses.get(runtime)
+  if (!written) lastUses.set(runtime, (written = new Map()))
+  if (now.getTime() - (written.get(row.id) ?? 0) < 60_000) return
   written.set(row.id, now.getTime())
   runtime.db
     .transaction((tx) => touchApiKey(tx, row.id, now))
     .catch((error: unknown) => runtime.log.warn({ err: error }, 'last use of an API key was not noted'))
 }
 
-const written = new Map<number, number>()
+/** When the last use of each key was sent to be written. */
+const lastUses = new WeakMap<Runtime, Map<number, number>>()
 
 const refused = () => new AppError('invalid_credentials', 'The API key is missing, wrong, or no longer valid')

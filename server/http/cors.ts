@@ -25,7 +25,7 @@ export function cors(runtime: Runtime): RequestHandler {
 
   return async (request, response, next) => {
     const { origin } = request.headers
-    if (origin === undefined) return next()
+    if (origin === undefined || !request.url.startsWith('/v1/')) return next()
     response.vary('Origin')
     const key = /^\/v1\/apps\/([^/]+)\//.exec(request.originalUrl)?.[1]
     const allowed =

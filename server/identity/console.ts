@@ -9,11 +9,12 @@ import { sessionItem, showSession } from '#server/session/console.ts'
 import { listSessions, sessionsWhere } from '#server/session/listStore.ts'
 import { formatAddress } from '#server/ton/address.ts'
 import { blockUser, unblockUser } from './block.ts'
+import { eraseUser } from './erase.ts'
 import { openProfile } from './findOrCreate.ts'
 import { userLabel } from './label.ts'
 import { resolveSearch } from './search.ts'
 import { describeUsers, listUsers, type ListedUser } from './searchStore.ts'
-import { deleteUser, findUser, listIdentities, type IdentityRow } from './store.ts'
+import { findUser, listIdentities, type IdentityRow } from './store.ts'
 
 const id = z.string().max(64)
 const kinds = z.enum(['telegram', 'ton', 'sso'])
@@ -194,17 +195,16 @@ export const usersRouter = router({
     .mutation(async ({ ctx, input }) => {
       const { runtime, actor } = ctx
       const row = await rowOf(runtime, ctx.operator, input.id)
-      await runtime.db.transaction(async (tx) => {
-        const user = await findUser(tx, row)
-        if (!user) throw new AppError('not_found', 'There is no such user')
-        await deleteUser(tx, row)
-        await recordAudit(tx, {
+      const user = await findUser(runtime.db, row)
+      const erased = await eraseUser(runtime, row, (tx) =>
+        recordAudit(tx, {
           at: runtime.now(),
           actor,
           action: 'user.erase',
-          appId: user.appId,
+          ...(user && { appId: user.appId }),
           target: { kind: 'user', id: row },
-        })
-      })
+        }),
+      )
+      if (!erased) throw new AppError('not_found', 'There is no such user')
     }),
 })

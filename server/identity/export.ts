@@ -2,7 +2,7 @@ import { AppError } from '#server/error.ts'
 import type { App } from '#server/app/app.ts'
 import { openProfile as openHandle } from '#server/profile/profile.ts'
 import type { Runtime } from '#server/runtime.ts'
-import { listOfUser } from '#server/session/store.ts'
+import { listEventsOfUser, listOfUser } from '#server/session/store.ts'
 import { openDetails, openProfile } from './findOrCreate.ts'
 import { findUser, listIdentities, listProfiles } from './store.ts'
 
@@ -19,6 +19,7 @@ export async function exportUser(runtime: Runtime, app: App, userId: number) {
     publicKey: row.publicKey?.toString('hex') ?? null,
     createdAt: row.createdAt.toISOString(),
   }))
+  const events = Map.groupBy(await listEventsOfUser(db, userId), (event) => event.sessionId)
   return {
     exportedAt: runtime.now().toISOString(),
     app: { id: app.publicId, name: app.name },
@@ -48,6 +49,7 @@ export async function exportUser(runtime: Runtime, app: App, userId: number) {
       expiresAt: row.expiresAt.toISOString(),
       endedAt: row.endedAt?.toISOString() ?? null,
       endReason: row.endReason,
+      events: (events.get(row.id) ?? []).map(({ at, kind, detail }) => ({ at: at.toISOString(), kind, detail })),
     })),
   }
 }

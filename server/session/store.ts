@@ -285,3 +285,14 @@ export function walkLive(db: Reader, page: { after: number; limit: number }) {
 export function listOfUser(db: Reader, userId: number) {
   return db.select().from(sessions).where(eq(sessions.userId, userId)).orderBy(desc(sessions.id))
 }
+
+/** What happened to all of a user's sessions, in order. */
+export function listEventsOfUser(db: Reader, userId: number) {
+  const { sessionId, at, kind, detail } = sessionEvents
+  return db
+    .select({ sessionId, at, kind, detail })
+    .from(sessionEvents)
+    .innerJoin(sessions, eq(sessions.id, sessionEvents.sessionId))
+    .where(eq(sessions.userId, userId))
+    .orderBy(asc(sessionEvents.id))
+}

@@ -1,10 +1,11 @@
-import { Router, urlencoded, type Request, type RequestHandler } from 'express'
+import { Router, type Request } from 'express'
 import { authenticateApp, type ApiKeyScope } from '#server/app/apiKeys.ts'
 import type { App } from '#server/app/app.ts'
 import { AppError } from '#server/error.ts'
 import { limitKey } from '#server/http/address.ts'
 import { methodNotAllowed, sendJson, setQuota } from '#server/http/answer.ts'
 import { addressOf } from '#server/http/authenticate.ts'
+import { readForm } from '#server/http/form.ts'
 import type { Runtime } from '#server/runtime.ts'
 import { introspect } from './introspect.ts'
 import { refresh } from './refresh.ts'
@@ -13,9 +14,8 @@ import { revokeToken } from './revokeToken.ts'
 /** The OAuth endpoints for apps' servers, and the documents that describe them. */
 export function tokenRoutes(runtime: Runtime): Router {
   const router = Router()
-  const form = [urlencoded({ extended: false, limit: '256kb', parameterLimit: 20 }), refuseRepeated]
 
-  router.post('/oauth/introspect', ...form, async (request, response) => {
+  router.post('/oauth/introspect', readForm, async (request, response) => {
     const app = await callingApp(runtime, request, 'tokens:introspect')
     setQuota(
       response,
@@ -25,7 +25,7 @@ export function tokenRoutes(runtime: Runtime): Router {
   })
   router.all('/oauth/introspect', methodNotAllowed('POST'))
 
-  router.post('/oauth/revoke', ...form, async (request, response) => {
+  router.post('/oauth/revoke', readForm, async (request, response) => {
     const app = await callingApp(runtime, request, 'tokens:revoke')
     setQuota(
       response,
@@ -37,7 +37,7 @@ export function tokenRoutes(runtime: Runtime): Router {
   })
   router.all('/oauth/revoke', methodNotAllowed('POST'))
 
-  router.post('/oauth/token', ...form, async (request, response) => {
+  router.post('/oauth/token', readForm, async (request, response) => {
     const grant = field(request, 'grant_type')
     const app = await callingApp(runtime, request, 'tokens:exchange')
     setQuota(
@@ -94,15 +94,6 @@ function metadata(issuer: string) {
     id_token_signing_alg_values_supported: ['EdDSA'],
     service_documentation: `${issuer}/api/reference`,
   }
-}
-
-/** RFC 6749 §3.2: no parameter may be there twice, for two readers could take two meanings from it. */
-const refuseRepeated: RequestHandler = (request, _response, next) => {
-  const body = (request.body ?? {}) as Record<string, unknown>
-  const repeated = Object.keys(body).find((name) => Array.isArray(body[name]))
-  if (repeated !== undefined)
-    throw new AppError('invalid_request', `${repeated.slice(0, 40)} stands in the body more than once`)
-  next()
 }
 
 /** A form field that must be there. @throws AppError invalid_request */

@@ -107,6 +107,7 @@ test('the export holds everything in clear, and nothing of anybody else', async 
   const second = await signInWithTelegram(server, app, alice, { 'user-agent': 'Telegram-iOS/12.1' })
   await call(server, 'POST', '/v1/logout', { token: second.body['accessToken'] })
   await change(server, token, { email: 'alice@example.com' })
+  await call(server, 'POST', '/v1/token/refresh', { body: { refreshToken: login['refreshToken'] } })
 
   const { status, body, headers } = await call(server, 'GET', '/v1/me/export', { token })
   expect([status, headers.get('cache-control')]).toEqual([200, 'no-store'])
@@ -143,8 +144,14 @@ test('the export holds everything in clear, and nothing of anybody else', async 
         device: 'Telegram-iOS/12.1',
         ip: '127.0.0.1',
         endReason: 'logout',
+        events: [],
       }),
-      expect.objectContaining({ id: login['session'].id, endedAt: null, endReason: null }),
+      expect.objectContaining({
+        id: login['session'].id,
+        endedAt: null,
+        endReason: null,
+        events: [{ at: '2026-06-01T12:00:00.000Z', kind: 'refreshed', detail: null }],
+      }),
     ],
   })
   expect(JSON.stringify(body)).not.toMatch(/Person 77|gh_|hash/i)

@@ -224,3 +224,18 @@ test('a shorter idle time holds for sessions that are open already', async () =>
   await changeApp(server.runtime, cliActor, app.id, { sessionPolicy: { idleTimeout: 60 } })
   expect(outcome(await checkSession(server, token))).toEqual([401, 'session_expired', 'idle_timeout'])
 })
+
+test('a hundred logins at once over two servers leave exactly the limit alive, and both agree on the keys', async () => {
+  const { one, two } = await startPair()
+  const app = await telegramApp(one, { sessionPolicy: { maxConcurrentSessions: 2 } })
+  const logins = await Promise.all(Array.from({ length: 100 }, (_, at) => signInWithTelegram(at % 2 ? one : two, app)))
+  expect(logins.every((login) => login.status === 200)).toBe(true)
+  for (const server of [one, two]) {
+    const checks = await Promise.all(logins.map((login) => checkSession(server, login.body['accessToken'])))
+    expect(checks.filter((check) => check.status === 200)).toHaveLength(2)
+    expect(new Set(checks.map((check) => check.body['code']))).toEqual(new Set([undefined, 'session_revoked']))
+  }
+  const keys = await Promise.all([one, two].map((server) => call(server, 'GET', '/.well-known/jwks.json')))
+  expect(keys[0]!.body).toEqual(keys[1]!.body)
+  expect(keys[0]!.body['keys']).toHaveLength(2)
+})

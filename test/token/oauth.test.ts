@@ -269,7 +269,7 @@ test('the form: POST only, each parameter once, known grants, nothing missing, n
       token: key,
       body: { token: access, grant_type: 'refresh_token', refresh_token: refresh },
     })
-    expect([json.status, json.body['error']]).toEqual([400, 'invalid_request'])
+    expect([json.status, json.body['error']]).toEqual([415, 'invalid_request'])
     expect((await oauth(server, path, `token=${'x'.repeat(257 * 1024)}`, { key })).status).toBe(413)
   }
   const twice = `token=${access}&client_secret=${key}&client_secret=${key}`
