@@ -32,7 +32,7 @@ export async function startGatehouse(
   const runtime = createRuntime(config, hooks)
   try {
     await assertKeyFits(runtime)
-    const { server, port } = await serve((request, response) => app(request, response), config)
+    const { server, port } = await serve((request, response) => void app(request, response), config)
     // Port 0 means any: what it became is known only now, and nothing was answered yet.
     if (config.publicUrl === 'http://localhost:0')
       runtime.config = { ...config, port, publicUrl: `http://localhost:${port}` }
@@ -63,11 +63,13 @@ export async function startGatehouse(
  * the process, because nobody knows what state it is in.
  */
 export async function runGatehouse(config: Config, say: (started: Gatehouse) => void): Promise<void> {
-  let gatehouse: Gatehouse | undefined
+  // Signals and faults may come before it stands.
+  const running: { gatehouse?: Gatehouse } = {}
   let signals = 0
   const stop = (signal: string) => {
     if (++signals > 1) process.exit(1)
     // Nothing was promised to anybody before it answers, and migrations are all or nothing.
+    const { gatehouse } = running
     if (!gatehouse) process.exit(0)
     const { log } = gatehouse.runtime
     log.info(`${signal}: stopping`)
@@ -85,6 +87,7 @@ export async function runGatehouse(config: Config, say: (started: Gatehouse) => 
   process.on('SIGTERM', stop)
   process.on('SIGINT', stop)
   const crash = (error: unknown) => {
+    const { gatehouse } = running
     if (!gatehouse) {
       console.error(error)
       process.exit(1)
@@ -94,7 +97,8 @@ export async function runGatehouse(config: Config, say: (started: Gatehouse) => 
   }
   process.on('uncaughtException', crash)
   process.on('unhandledRejection', crash)
-  gatehouse = await startGatehouse(config)
+  const gatehouse = await startGatehouse(config)
+  running.gatehouse = gatehouse
   say(gatehouse)
   gatehouse.runtime.log.info({ port: gatehouse.runtime.config.port }, 'listening')
 }
