@@ -1,3 +1,4 @@
+import type { RequestListener } from 'node:http'
 import type { Config } from './config.ts'
 import { closeRuntime, createRuntime } from './createRuntime.ts'
 import { migrate } from './db/migrate.ts'
@@ -32,11 +33,12 @@ export async function startGatehouse(
   const runtime = createRuntime(config, hooks)
   try {
     await assertKeyFits(runtime)
+    // Port 0 means any. Which one it became is known only once the server listens, and nothing is answered before this turn is over.
+    let app: RequestListener
     const { server, port } = await serve((request, response) => app(request, response), config)
-    // Port 0 means any: what it became is known only now, and nothing was answered yet.
-    if (config.publicUrl === 'http://localhost:0')
-      runtime.config = { ...config, port, publicUrl: `http://localhost:${port}` }
-    const app = createHttp(runtime)
+    const url = config.publicUrl === 'http://localhost:0' ? `http://localhost:${port}` : config.publicUrl
+    runtime.config = { ...config, port, publicUrl: url }
+    app = createHttp(runtime)
     const sweeper = startSweep(runtime)
     const { publicUrl } = runtime.config
     if (publicUrl.startsWith('http:') && !/^http:\/\/(localhost|127\.|\[::1\])/.test(publicUrl))
@@ -63,7 +65,7 @@ export async function startGatehouse(
  * the process, because nobody knows what state it is in.
  */
 export async function runGatehouse(config: Config, say: (started: Gatehouse) => void): Promise<void> {
-  let gatehouse: Gatehouse | undefined
+  let gatehouse = undefined as Gatehouse | undefined
   let signals = 0
   const stop = (signal: string) => {
     if (++signals > 1) process.exit(1)
