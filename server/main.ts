@@ -1,3 +1,4 @@
+import type { RequestListener } from 'node:http'
 import type { Config } from './config.ts'
 import { closeRuntime, createRuntime } from './createRuntime.ts'
 import { migrate } from './db/migrate.ts'
@@ -32,11 +33,12 @@ export async function startGatehouse(
   const runtime = createRuntime(config, hooks)
   try {
     await assertKeyFits(runtime)
-    const { server, port } = await serve((request, response) => void app(request, response), config)
-    // Port 0 means any: what it became is known only now, and nothing was answered yet.
-    if (config.publicUrl === 'http://localhost:0')
-      runtime.config = { ...config, port, publicUrl: `http://localhost:${port}` }
-    const app = createHttp(runtime)
+    // Port 0 means any. Which one it became is known only once the server listens, and nothing is answered before this turn is over.
+    const http: { app?: RequestListener } = {}
+    const { server, port } = await serve((request, response) => http.app!(request, response), config)
+    const url = config.publicUrl === 'http://localhost:0' ? `http://localhost:${port}` : config.publicUrl
+    runtime.config = { ...config, port, publicUrl: url }
+    http.app = createHttp(runtime)
     const sweeper = startSweep(runtime)
     const { publicUrl } = runtime.config
     if (publicUrl.startsWith('http:') && !/^http:\/\/(localhost|127\.|\[::1\])/.test(publicUrl))
@@ -63,13 +65,11 @@ export async function startGatehouse(
  * the process, because nobody knows what state it is in.
  */
 export async function runGatehouse(config: Config, say: (started: Gatehouse) => void): Promise<void> {
-  // Signals and faults may come before it stands.
-  const running: { gatehouse?: Gatehouse } = {}
+  let gatehouse = undefined as Gatehouse | undefined
   let signals = 0
   const stop = (signal: string) => {
     if (++signals > 1) process.exit(1)
     // Nothing was promised to anybody before it answers, and migrations are all or nothing.
-    const { gatehouse } = running
     if (!gatehouse) process.exit(0)
     const { log } = gatehouse.runtime
     log.info(`${signal}: stopping`)
@@ -87,7 +87,6 @@ export async function runGatehouse(config: Config, say: (started: Gatehouse) => 
   process.on('SIGTERM', stop)
   process.on('SIGINT', stop)
   const crash = (error: unknown) => {
-    const { gatehouse } = running
     if (!gatehouse) {
       console.error(error)
       process.exit(1)
@@ -97,8 +96,7 @@ export async function runGatehouse(config: Config, say: (started: Gatehouse) => 
   }
   process.on('uncaughtException', crash)
   process.on('unhandledRejection', crash)
-  const gatehouse = await startGatehouse(config)
-  running.gatehouse = gatehouse
+  gatehouse = await startGatehouse(config)
   say(gatehouse)
   gatehouse.runtime.log.info({ port: gatehouse.runtime.config.port }, 'listening')
 }

@@ -9,6 +9,14 @@ import { migrate } from '../../server/db/migrate.ts'
 let template: Promise<string> | undefined
 let counter = 0
 
+/** A database without any table; its URL. */
+export async function emptyDatabase(): Promise<string> {
+  if (dialect === 'sqlite') return `file:${join(mkdtempSync(join(tmpdir(), 'gatehouse-')), 'test.db')}`
+  const name = `e${process.pid}_${Date.now().toString(36)}_${counter++}`
+  await asAdmin((client) => client.query(`create database ${name}`))
+  return urlOf(name)
+}
+
 /** A fresh, migrated database of the engine this run is about; its URL. */
 export async function freshDatabase(): Promise<string> {
   if (dialect === 'sqlite') {

@@ -1,0 +1,162 @@
+import { writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { emptyDatabase, freshDatabase } from '../support/database.ts'
+import { environment, gatehouse } from '../support/process.ts'
+import { botToken } from '../support/telegram.ts'
+
+let files = 0
+function fileOf(text: string): string {
+  const path = join(tmpdir(), `gatehouse-cli-${process.pid}-${files++}.yaml`)
+  writeFileSync(path, text)
+  return path
+}
+
+const declared = fileOf(`
+apps:
+  - slug: ton-quest
+    name: Ton Quest
+    audiences: [ton-quest-api]
+    sessionPolicy: { maxConcurrentSessions: 3, idleTimeout: 3600 }
+    telegram: { botToken: { env: QUEST_BOT_TOKEN }, maxAge: 600 }
+    ton: { domains: [quest.example.com] }
+  - slug: shop
+    name: Shop
+`)
+
+test('help names every command', async () => {
+  const { code, stdout } = await gatehouse({ PATH: '' }, ['--help'])
+  expect(code).toBe(0)
+  for (const command of [
+    ...['serve', 'migrate', 'operator', 'apply', 'export'],
+    ...['backup', 'restore', 'doctor', 'keys', 'verify'],
+  ])
+    expect(stdout).toMatch(new RegExp(`^  ${command}\\b`, 'm'))
+})
+
+test.each([
+  ['PORT', '99999'],
+  ['GATEHOUSE_SECRET_KEY', 'c2hvcnQ='],
+  ['GATEHOUSE_PUBLIC_URL', 'auth.example.com'],
+])('a bad %s stops every command with one line and exit code 2', async (name, value) => {
+  for (const command of [['serve'], ['migrate'], ['export']]) {
+    const { code, stdout, stderr } = await gatehouse({ PATH: '', [name]: value }, command)
+    expect([code, stdout]).toEqual([2, ''])
+    expect(stderr).toMatch(new RegExp(`^gatehouse: ${name} .+; for example ${name}=.+\\n$`))
+    if (name.includes('SECRET')) expect(stderr).not.toContain(value)
+  }
+})
+
+test('apply creates, then changes nothing, then says which member it changes', async () => {
+  const env = environment(await emptyDatabase(), { QUEST_BOT_TOKEN: botToken })
+  const apply = async (file: string, ...more: string[]) => {
+    const { code, stderr, json } = await gatehouse(env, ['apply', '-f', file, '--json', ...more])
+    expect([code, stderr]).toEqual([0, ''])
+    return json().apps.map(({ result, changed }: any) => [result, ...changed])
+  }
+  expect(await apply(declared)).toEqual([['created'], ['created']])
+  expect(await apply(declared)).toEqual([['unchanged'], ['unchanged']])
+  const change = fileOf('{"apps": [{"slug": "ton-quest", "name": "Quest", "telegram": {"maxAge": 60}}]}')
+  expect(await apply(change, '--dry-run')).toEqual([['updated', 'name', 'telegram.maxAge']])
+  expect(await apply(change)).toEqual([['updated', 'name', 'telegram.maxAge']])
+  expect(await apply(change)).toEqual([['unchanged']])
+
+  const lines = await gatehouse(env, ['apply', '-f', declared])
+  expect(lines.stdout).toBe('updated    ton-quest: name, telegram.maxAge\nunchanged  shop\n')
+})
+
+test('a file with faults is refused as a whole, every fault with its path', async () => {
+  const env = environment(await freshDatabase())
+  const file = fileOf(`
+apps:
+  - { slug: fine, name: Fine }
+  - { slug: Shop!, name: Shop, colour: red }
+  - { slug: fine, name: Again, sessionPolicy: { idleTimeout: 1, lifetime: 5 } }
+  - { slug: bot, name: Bot, telegram: { botToken: { env: NOT_SET } } }
+more: 1
+`)
+  const { code, stdout, stderr } = await gatehouse(env, ['apply', '-f', file])
+  expect([code, stdout]).toEqual([1, ''])
+  for (const path of [
+    ...['apps[1].slug', 'apps[1].colour', 'apps[2].sessionPolicy.idleTimeout', 'apps[2].sessionPolicy.lifetime'],
+    ...['apps[3].telegram.botToken', 'more'],
+  ])
+    expect(stderr).toContain(`  ${path}: `)
+  expect(stderr).toContain('NOT_SET')
+  expect((await gatehouse(env, ['export', '--json'])).json()).toEqual({ apps: [] })
+
+  const broken = await gatehouse(env, ['apply', '-f', fileOf('apps: [')])
+  expect([broken.code, broken.stderr.split('\n').length]).toEqual([1, 2])
+})
+
+test.each([[[]], [['--json']]])('what export %j writes, apply takes and changes nothing', async (format) => {
+  const env = environment(await freshDatabase(), { QUEST_BOT_TOKEN: botToken })
+  await gatehouse(env, ['apply', '-f', declared])
+  const { stdout } = await gatehouse(env, ['export', ...format])
+  expect(stdout).not.toContain(botToken)
+  const again = await gatehouse(env, ['apply', '-f', '-', '--json'], stdout)
+  expect(again.json().apps.map(({ result }: any) => result)).toEqual(['unchanged', 'unchanged'])
+
+  // Elsewhere it makes the same apps.
+  const elsewhere = environment(await emptyDatabase())
+  await gatehouse(elsewhere, ['apply', '-f', '-'], stdout)
+  expect((await gatehouse(elsewhere, ['export', '--json'])).json()).toEqual(
+    (await gatehouse(env, ['export', '--json'])).json(),
+  )
+})
+
+test('an operator is made from a password on standard input, and a token is printed once', async () => {
+  const env = environment(await emptyDatabase())
+  const password = 'a long enough password'
+  const create = ['operator', 'create', '--email', 'ada@example.com', '--role', 'owner']
+  expect((await gatehouse(env, create)).code).toBe(1)
+  const made = await gatehouse(env, [...create, '--password-stdin', '--json'], `${password}\n`)
+  expect([made.code, made.json()]).toMatchObject([0, { email: 'ada@example.com', role: 'owner' }])
+  expect((await gatehouse(env, [...create, '--password-stdin'], password)).stderr).toMatch(/^gatehouse: .+already.*\n$/)
+  const short = await gatehouse(
+    env,
+    ['operator', 'create', '--email', 'b@example.com', '--role', 'viewer', '--password-stdin'],
+    'short',
+  )
+  expect([short.code, short.stderr]).toEqual([1, expect.stringContaining('password')])
+
+  const token = await gatehouse(env, ['operator', 'token', '--email', 'ADA@example.com', '--name', 'deploy'])
+  expect(token.stdout).toMatch(/^gh_op_[\w-]{64}\n$/)
+  expect((await gatehouse(env, ['operator', 'token', '--email', 'no@example.com', '--name', 'x'])).code).toBe(1)
+})
+
+test('doctor is content with a fresh installation and says what is wrong with a bad one', async () => {
+  const empty = await emptyDatabase()
+  const env = environment(empty)
+  expect((await gatehouse(env, ['doctor'])).code).toBe(1)
+  await gatehouse(env, ['apply', '-f', '-'], '{"apps": [{"slug": "a", "name": "A"}]}')
+  const well = await gatehouse(env, ['doctor', '--json'])
+  expect(well.json()).toMatchObject({ ok: true })
+  expect(well.code).toBe(0)
+  expect(well.json().checks.map(({ check }: any) => check)).toEqual([
+    ...['configuration', 'public URL', 'migrations', 'database', 'clock'],
+    ...['secret key', 'signing keys', 'audit log', 'mail', 'TON API'],
+  ])
+  const ill = await gatehouse(
+    {
+      ...env,
+      GATEHOUSE_SECRET_KEY: Buffer.alloc(32, 1).toString('base64'),
+      GATEHOUSE_PUBLIC_URL: 'http://auth.example.com',
+    },
+    ['doctor'],
+  )
+  expect(ill.code).toBe(1)
+  expect(ill.stdout.match(/^✗ .{14}/gm)?.map((line) => line.slice(2).trim())).toEqual(['public URL', 'secret key'])
+  const nowhere = await gatehouse({ ...env, PORT: 'x' }, ['doctor', '--json'])
+  expect([nowhere.code, nowhere.json().checks[0]]).toMatchObject([1, { check: 'configuration', ok: false }])
+})
+
+test('a lost or another secret key stops a start, and no new one is made', async () => {
+  const env = environment(await freshDatabase())
+  await gatehouse(env, ['keys', 'rotate'])
+  const lost = await gatehouse({ ...env, GATEHOUSE_DATA_DIR: join(env['GATEHOUSE_DATA_DIR']!, 'other') }, ['serve'])
+  expect([lost.code, lost.stderr]).toEqual([2, expect.stringMatching(/^gatehouse: GATEHOUSE_SECRET_KEY .+\n$/)])
+  const other = await gatehouse({ ...env, GATEHOUSE_SECRET_KEY: Buffer.alloc(32, 9).toString('base64') }, ['serve'])
+  expect([other.code, other.stderr]).toEqual([2, expect.stringMatching(/^gatehouse: GATEHOUSE_SECRET_KEY .+\n$/)])
+})
