@@ -3,7 +3,14 @@ import autocannon from 'autocannon'
 
 export type Measured = { perSecond: number; cpuMicros: number; p99: number; failed: number }
 
-type Call = { method: 'GET' | 'POST'; path: string; headers?: Record<string, string>; bodies?: string[]; tokens?: string[]; once?: boolean }
+type Call = {
+  method: 'GET' | 'POST'
+  path: string
+  headers?: Record<string, string>
+  bodies?: string[]
+  tokens?: string[]
+  once?: boolean
+}
 
 /**
  * Drives one target with 64 connections for some seconds. With `bodies` or `tokens` each request takes the next; `once` stops when

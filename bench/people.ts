@@ -13,7 +13,13 @@ export function initDataOf(n: number): string {
   const fields: Record<string, string> = {
     auth_date: String(Math.floor(Date.now() / 1000)),
     query_id: 'AAHdF6IQAAAAAN0XohDhrOrc',
-    user: JSON.stringify({ id: 100_000_000 + n, first_name: 'Person', last_name: String(n), username: `person_${n}`, language_code: 'en' }),
+    user: JSON.stringify({
+      id: 100_000_000 + n,
+      first_name: 'Person',
+      last_name: String(n),
+      username: `person_${n}`,
+      language_code: 'en',
+    }),
   }
   const text = Object.entries(fields)
     .map(([key, value]) => `${key}=${value}`)
@@ -39,8 +45,18 @@ export function newWallet(): Wallet {
 
 /** The body of a TON Connect login with this wallet over this nonce. */
 export function tonLoginBody(wallet: Wallet, nonce: { id: string; nonce: string }, withState: boolean): string {
-  const proof = { timestamp: Math.floor(Date.now() / 1000), domain: { lengthBytes: DOMAIN.length, value: DOMAIN }, signature: '', payload: nonce.nonce }
+  const proof = {
+    timestamp: Math.floor(Date.now() / 1000),
+    domain: { lengthBytes: DOMAIN.length, value: DOMAIN },
+    signature: '',
+    payload: nonce.nonce,
+  }
   proof.signature = sign(null, tonProofDigest(wallet.address, proof), wallet.key).toString('base64')
-  const account = { address: wallet.address, chain: '-239', publicKey: wallet.publicKey, ...(withState && { walletStateInit: wallet.stateInit }) }
+  const account = {
+    address: wallet.address,
+    chain: '-239',
+    publicKey: wallet.publicKey,
+    ...(withState && { walletStateInit: wallet.stateInit }),
+  }
   return JSON.stringify({ id: nonce.id, account, proof })
 }

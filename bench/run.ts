@@ -17,7 +17,10 @@ const PEOPLE = quick ? 4_000 : 20_000
 type Target = { child: ChildProcess; pid: number; hello: Announcement }
 
 async function start(name: string): Promise<Target> {
-  const child = fork(new URL(`./targets/${name}.ts`, import.meta.url), { execPath: process.execPath, stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
+  const child = fork(new URL(`./targets/${name}.ts`, import.meta.url), {
+    execPath: process.execPath,
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+  })
   pin(child.pid!, 0)
   const [hello] = (await once(child, 'message')) as [Announcement]
   return { child, pid: child.pid!, hello }
@@ -32,7 +35,12 @@ const median = (values: number[]) => values.toSorted((a, b) => a - b)[Math.floor
 
 function middle(rounds: Measured[]): Measured {
   const by = (key: keyof Measured) => median(rounds.map((round) => round[key]))
-  return { perSecond: by('perSecond'), cpuMicros: by('cpuMicros'), p99: by('p99'), failed: Math.max(...rounds.map((round) => round.failed)) }
+  return {
+    perSecond: by('perSecond'),
+    cpuMicros: by('cpuMicros'),
+    p99: by('p99'),
+    failed: Math.max(...rounds.map((round) => round.failed)),
+  }
 }
 
 const rows: { name: string; measured: Measured }[] = []
@@ -40,12 +48,18 @@ const rows: { name: string; measured: Measured }[] = []
 function note(name: string, measured: Measured): Measured {
   rows.push({ name, measured })
   const { perSecond, cpuMicros, p99, failed } = measured
-  console.log(`${name.padEnd(52)} ${String(perSecond).padStart(7)}/s ${String(cpuMicros).padStart(6)} µs CPU  p99 ${p99} ms${failed ? `  FAILED ${failed}` : ''}`)
+  console.log(
+    `${name.padEnd(52)} ${String(perSecond).padStart(7)}/s ${String(cpuMicros).padStart(6)} µs CPU  p99 ${p99} ms${failed ? `  FAILED ${failed}` : ''}`,
+  )
   return measured
 }
 
 async function post(url: string, path: string, body: string, headers: Record<string, string> = {}) {
-  const response = await fetch(url + path, { method: 'POST', headers: { 'content-type': 'application/json', ...headers }, body })
+  const response = await fetch(url + path, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', ...headers },
+    body,
+  })
   if (!response.ok) throw new Error(`${path} answered ${response.status}: ${await response.text()}`)
   return (await response.json()) as Record<string, any>
 }
@@ -55,9 +69,19 @@ const json = { 'content-type': 'application/json' }
 async function logins(gatehouse: Target, label: string): Promise<void> {
   const { url } = gatehouse.hello
   const bodies = Array.from({ length: PEOPLE }, (_, n) => JSON.stringify({ initData: initDataOf(n) }))
-  const first = await drive(url, gatehouse.pid, { method: 'POST', path: '/v1/apps/jwt/telegram/login', headers: json, bodies, once: true }, 0)
+  const first = await drive(
+    url,
+    gatehouse.pid,
+    { method: 'POST', path: '/v1/apps/jwt/telegram/login', headers: json, bodies, once: true },
+    0,
+  )
   note(`Telegram login, new person${label}`, first)
-  const again = await drive(url, gatehouse.pid, { method: 'POST', path: '/v1/apps/jwt/telegram/login', headers: json, bodies }, SECONDS)
+  const again = await drive(
+    url,
+    gatehouse.pid,
+    { method: 'POST', path: '/v1/apps/jwt/telegram/login', headers: json, bodies },
+    SECONDS,
+  )
   note(`Telegram login with eviction${label}`, again)
 
   const wallets = Array.from({ length: Math.min(PEOPLE, 6_000) }, () => newWallet())
@@ -66,9 +90,16 @@ async function logins(gatehouse: Target, label: string): Promise<void> {
     for (let from = 0; from < wallets.length; from += 64) {
       const some = wallets.slice(from, from + 64)
       const nonces = await Promise.all(some.map(() => post(url, '/v1/apps/jwt/ton/nonce', '{}')))
-      proofs.push(...some.map((wallet, n) => tonLoginBody(wallet, nonces[n] as { id: string; nonce: string }, withState)))
+      proofs.push(
+        ...some.map((wallet, n) => tonLoginBody(wallet, nonces[n] as { id: string; nonce: string }, withState)),
+      )
     }
-    const measured = await drive(url, gatehouse.pid, { method: 'POST', path: '/v1/apps/jwt/ton/login', headers: json, bodies: proofs, once: true }, 0)
+    const measured = await drive(
+      url,
+      gatehouse.pid,
+      { method: 'POST', path: '/v1/apps/jwt/ton/login', headers: json, bodies: proofs, once: true },
+      0,
+    )
     note(`ton_proof login, ${withState ? 'wallet never seen' : 'known wallet, with eviction'}${label}`, measured)
   }
 }
@@ -83,22 +114,40 @@ async function checks(gatehouse: Target, others: Record<string, Target>, label: 
     }
   }
   const runs: Record<string, () => Promise<Measured>> = {
-    'bare Express route': () => drive(others['express']!.hello.url, others['express']!.pid, { method: 'GET', path: '/v1/session' }, SECONDS),
+    'bare Express route': () =>
+      drive(others['express']!.hello.url, others['express']!.pid, { method: 'GET', path: '/v1/session' }, SECONDS),
   }
   for (const app of ['jwt', 'opaque']) {
-    runs[`GET /v1/session, ${app}${label}`] = () => drive(url, gatehouse.pid, { method: 'GET', path: '/v1/session', tokens: tokens[app]! }, SECONDS)
+    runs[`GET /v1/session, ${app}${label}`] = () =>
+      drive(url, gatehouse.pid, { method: 'GET', path: '/v1/session', tokens: tokens[app]! }, SECONDS)
     const headers = { 'content-type': 'application/x-www-form-urlencoded', authorization: `Bearer ${apiKeys[app]}` }
     const bodies = tokens[app]!.map((token) => `token=${encodeURIComponent(token)}`)
-    runs[`POST /oauth/introspect, ${app}${label}`] = () => drive(url, gatehouse.pid, { method: 'POST', path: '/oauth/introspect', headers, bodies }, SECONDS)
+    runs[`POST /oauth/introspect, ${app}${label}`] = () =>
+      drive(url, gatehouse.pid, { method: 'POST', path: '/oauth/introspect', headers, bodies }, SECONDS)
   }
   if (others['better-auth']) {
     const { url, cookie } = others['better-auth'].hello as Announcement & { cookie: string }
-    runs['better-auth get-session (SQLite)'] = () => drive(url, others['better-auth']!.pid, { method: 'GET', path: '/api/auth/get-session', headers: { cookie } }, SECONDS)
+    runs['better-auth get-session (SQLite)'] = () =>
+      drive(
+        url,
+        others['better-auth']!.pid,
+        { method: 'GET', path: '/api/auth/get-session', headers: { cookie } },
+        SECONDS,
+      )
   }
   if (others['oidc-provider']) {
-    const { url, token, authorization } = others['oidc-provider'].hello as Announcement & { token: string; authorization: string }
+    const { url, token, authorization } = others['oidc-provider'].hello as Announcement & {
+      token: string
+      authorization: string
+    }
     const headers = { 'content-type': 'application/x-www-form-urlencoded', authorization }
-    runs['oidc-provider introspection (SQLite)'] = () => drive(url, others['oidc-provider']!.pid, { method: 'POST', path: '/token/introspection', headers, bodies: [`token=${token}`] }, SECONDS)
+    runs['oidc-provider introspection (SQLite)'] = () =>
+      drive(
+        url,
+        others['oidc-provider']!.pid,
+        { method: 'POST', path: '/token/introspection', headers, bodies: [`token=${token}`] },
+        SECONDS,
+      )
   }
   const results = new Map<string, Measured[]>(Object.keys(runs).map((name) => [name, []]))
   for (let round = 0; round < ROUNDS; round++) {
@@ -117,13 +166,14 @@ function ratio(what: string, of: string, to: string, wanted: number): void {
 
 function rate(name: string, wanted: number): void {
   const measured = rows.findLast((row) => row.name === name)?.measured
-  if (measured) console.log(`${measured.perSecond >= wanted ? '✓' : '✗'} ${name}: ${measured.perSecond}/s (wanted ${wanted})`)
+  if (measured)
+    console.log(`${measured.perSecond >= wanted ? '✓' : '✗'} ${name}: ${measured.perSecond}/s (wanted ${wanted})`)
 }
 
 async function pages(gatehouse: Target): Promise<void> {
   const { url, operatorToken, appId } = gatehouse.hello as Announcement & { operatorToken: string; appId: string }
   const queries = {
-    'newest': '',
+    newest: '',
     'of an app, active': `appId=${appId}&status=active`,
     'by method and address': 'method=sso&ip=10.5.3.7',
     'latest activity first': 'sort=-lastActiveAt',
@@ -136,7 +186,9 @@ async function pages(gatehouse: Target): Promise<void> {
     const times: number[] = []
     for (let round = 0; round < 9; round++) {
       const began = performance.now()
-      const response = await fetch(`${url}/api/v1/sessions?limit=50&${query}`, { headers: { authorization: `Bearer ${operatorToken}` } })
+      const response = await fetch(`${url}/api/v1/sessions?limit=50&${query}`, {
+        headers: { authorization: `Bearer ${operatorToken}` },
+      })
       const { items } = (await response.json()) as { items: unknown[] }
       times.push(performance.now() - began)
       if (round === 0) process.stdout.write(`sessions page, ${name} (${items.length} rows)`.padEnd(60))

@@ -34,11 +34,11 @@ export async function startGatehouse(
   try {
     await assertKeyFits(runtime)
     // Port 0 means any. Which one it became is known only once the server listens, and nothing is answered before this turn is over.
-    let app: RequestListener
-    const { server, port } = await serve((request, response) => app(request, response), config)
+    const http: { app?: RequestListener } = {}
+    const { server, port } = await serve((request, response) => http.app!(request, response), config)
     const url = config.publicUrl === 'http://localhost:0' ? `http://localhost:${port}` : config.publicUrl
     runtime.config = { ...config, port, publicUrl: url }
-    app = createHttp(runtime)
+    http.app = createHttp(runtime)
     const sweeper = startSweep(runtime)
     const { publicUrl } = runtime.config
     if (publicUrl.startsWith('http:') && !/^http:\/\/(localhost|127\.|\[::1\])/.test(publicUrl))

@@ -2,6 +2,7 @@ import { listAllApps } from './app/store.ts'
 import { appAt } from './app/app.ts'
 import { COOKIE_IDLE_MS } from './operator/tokens.ts'
 import { deleteExpiredOperatorTokens } from './operator/store.ts'
+import type { Transaction } from './db/database.ts'
 import type { Runtime } from './runtime.ts'
 import { timedOut } from './session/session.ts'
 import { endSession, walkLive } from './session/store.ts'
@@ -40,7 +41,7 @@ export async function sweep(runtime: Runtime, from = 0): Promise<Swept> {
   const ago = (ms: number) => new Date(now.getTime() - ms)
   const { ended, next } = await endTimedOut(runtime, from, now)
   // Each its own transaction: none of these needs another, and a login may come between.
-  const { transaction } = runtime.db
+  const transaction = <T>(work: (tx: Transaction) => Promise<T>) => runtime.db.transaction(work)
   return {
     sessions: ended,
     nonces: await transaction((tx) => deleteExpiredNonces(tx, now)),

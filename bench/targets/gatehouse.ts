@@ -29,12 +29,22 @@ const runtime = createRuntime(config)
 const telegram = { botToken }
 const ton = { domains: [DOMAIN] }
 const jwt = await createApp(runtime, cliActor, { name: 'JWT', slug: 'jwt', telegram, ton })
-const opaque = await createApp(runtime, cliActor, { name: 'Opaque', slug: 'opaque', telegram, ton, sessionPolicy: { accessTokenFormat: 'opaque' } })
+const opaque = await createApp(runtime, cliActor, {
+  name: 'Opaque',
+  slug: 'opaque',
+  telegram,
+  ton,
+  sessionPolicy: { accessTokenFormat: 'opaque' },
+})
 const apiKeys = await runtime.db.transaction(async (tx) => {
   const make = (appId: number) => createApiKey(runtime, tx, { appId, name: 'bench', scopes: ['tokens:introspect'] })
   return { jwt: (await make(jwt.id)).key, opaque: (await make(opaque.id)).key }
 })
-const operator = await createOperator(runtime, cliActor, { email: 'bench@example.com', password: 'only for the bench', role: 'owner' })
+const operator = await createOperator(runtime, cliActor, {
+  email: 'bench@example.com',
+  password: 'only for the bench',
+  role: 'owner',
+})
 const { token } = await createOperatorToken(runtime, cliActor, { operatorId: operator.id, name: 'bench' })
 const { server } = await serve(createHttp(runtime), config)
 announce(server, { apiKeys, operatorToken: token, appId: jwt.publicId })

@@ -84,7 +84,7 @@ async function byKey(runtime: Runtime, key: string, scope: ApiKeyScope): Promise
 function noteUse(runtime: Runtime, row: ApiKeyRow, now: Date): void {
   if (row.lastUsedAt && now.getTime() - row.lastUsedAt.getTime() < 60_000) return
   let written = lastUses.get(runtime)
-  if (!written) lastUses.set(runtime, (written = new Map()))
+  if (!written) lastUses.set(runtime, (written = new Map<number, number>()))
   if (now.getTime() - (written.get(row.id) ?? 0) < 60_000) return
   written.set(row.id, now.getTime())
   runtime.db

@@ -53,7 +53,7 @@ const line = (most: number) =>
   z
     .string()
     .max(most)
-    // eslint-disable-next-line no-control-regex -- a line break in a sender name would start a new mail header
+    // A line break in a sender's name would start a new mail header.
     .regex(/^[^\u0000-\u001f\u007f]*$/, { message: 'must be one line without control characters' })
 
 const perMinute = z.number().int().min(1).max(10_000_000)
@@ -96,7 +96,6 @@ export const appSettings = z.strictObject({
 })
 
 export type AppSettings = z.infer<typeof appSettings>
-export type SessionPolicy = z.infer<typeof sessionPolicy>
 
 export const defaultSettings: AppSettings = {
   audiences: [],

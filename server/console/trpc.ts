@@ -1,7 +1,7 @@
 import { initTRPC, TRPCError } from '@trpc/server'
 import type { OpenApiMeta } from 'trpc-to-openapi'
 import * as z from 'zod'
-import { AppError, refusals, toAppError, type ErrorCode, type FieldError } from '#server/error.ts'
+import { AppError, refusals, toAppError, type ErrorCode } from '#server/error.ts'
 import { fieldErrors } from '#server/http/answer.ts'
 import { actorOf, assertRight, type Operator, type Right } from '#server/operator/operator.ts'
 import type { Actor } from '#server/operator/audit.ts'
@@ -30,9 +30,9 @@ const t = initTRPC
         ...shape,
         message: refusal.message,
         data: {
-          code: refusal.code as ErrorCode,
+          code: refusal.code,
           httpStatus: refusal.status,
-          errors: refusal.errors as FieldError[] | undefined,
+          errors: refusal.errors,
           details: refusal.details,
           retryAfter: refusal.retryAfter,
         },
@@ -61,13 +61,12 @@ const refusing = t.middleware(async ({ next }) => {
   const result = await next()
   if (!result.ok && result.error.cause instanceof AppError) {
     const { cause } = result.error
-    throw new TRPCError({ code: refusals[cause.code][1] as TRPCError['code'], message: cause.message, cause })
+    throw new TRPCError({ code: refusals[cause.code][1], message: cause.message, cause })
   }
   return result
 })
 
 export const router = t.router
-export const mergeRouters = t.mergeRouters
 export const createCallerFactory = t.createCallerFactory
 
 /** For anybody: set-up and sign-in. */

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
@@ -10,6 +10,7 @@ import pg from 'pg'
 import { AppError } from '#server/error.ts'
 import { driverCode } from './database.ts'
 import { sqliteFile } from './open.ts'
+import { makeFolder } from '#server/folder.ts'
 
 const PATIENCE_MS = 60_000
 // Any number, but the same in every process that migrates.
@@ -73,7 +74,7 @@ async function lastPostgresql(client: pg.Client): Promise<number | null> {
 
 async function migrateSqlite(file: string): Promise<number> {
   const migrations = readMigrationFiles({ migrationsFolder: folder('sqlite') })
-  mkdirSync(dirname(file), { recursive: true })
+  makeFolder(dirname(file))
   const connection = new Sqlite(file, { timeout: 10 })
   try {
     await patiently(() => connection.pragma('journal_mode = wal'))

@@ -1,4 +1,3 @@
-import { mkdirSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import Sqlite from 'better-sqlite3'
@@ -6,6 +5,7 @@ import { drizzle } from 'drizzle-orm/better-sqlite3'
 import { AppError } from '#server/error.ts'
 import { assertOutsideTransaction, asTransaction } from './alone.ts'
 import { beforeRead, driverCode, type Database, type Reader, type Transaction } from './database.ts'
+import { makeFolder } from '#server/folder.ts'
 
 /** How long a write waits for another process's lock before it is refused. */
 const LOCK_PATIENCE_MS = 5_000
@@ -20,7 +20,7 @@ type Job = {
 
 /** Opens (and creates) an SQLite file: one writer connection with group commit, one read-only connection beside it. */
 export function openSqlite(file: string): Database {
-  mkdirSync(dirname(file), { recursive: true })
+  makeFolder(dirname(file))
   const writer = connect(file)
   const reader = connect(file, { readonly: true })
   const reads = drizzle(reader, { casing: 'snake_case' }) as unknown as Reader

@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto'
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { Failure, run } from '../cli/context.ts'
 import { loadConfig, type Config } from '../config.ts'
 import type { Runtime } from '../runtime.ts'
 import type { Credential } from './apps.ts'
+import { makeFolder } from '../folder.ts'
 
 const EMAIL = 'demo@example.com'
 
@@ -68,7 +69,7 @@ async function makeOperator(runtime: Runtime): Promise<string> {
   const isNew = await needsSetup(runtime)
   if (!isNew && !existsSync(file)) throw new Failure('This database is in use by something else than the demo')
   if (!existsSync(file)) {
-    mkdirSync(dataDir, { recursive: true })
+    makeFolder(dataDir)
     writeFileSync(file, randomBytes(12).toString('base64url'), { mode: 0o600 })
   }
   const password = readFileSync(file, 'utf8').trim()

@@ -11,7 +11,6 @@ export type Actor = {
 }
 
 export const cliActor: Actor = { kind: 'cli', id: null, label: 'command line', ip: null }
-export const systemActor: Actor = { kind: 'system', id: null, label: 'Gatehouse', ip: null }
 
 export type AuditEntry = {
   at: Date

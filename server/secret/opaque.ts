@@ -1,4 +1,4 @@
-import { hash, randomBytes, timingSafeEqual } from 'node:crypto'
+import { hash, timingSafeEqual } from 'node:crypto'
 import type { Ids } from './ids.ts'
 
 /** What an opaque token begins with: refresh, access, an app's API key, an operator's API token, an operator's cookie. */
@@ -7,12 +7,10 @@ export type OpaqueKind = 'rt' | 'at' | 'sk' | 'op' | 'oc'
 /** One spelling only: 48 bytes are 64 characters of base64url with no bit left over. */
 const SHAPE = /^gh_(rt|at|sk|op|oc)_([A-Za-z0-9_-]{64})$/
 
-/** A new token: 16 sealed bytes that say which row it is (so the lookup is by key) and 256 random bits that prove it. */
-export function newOpaque(ids: Ids, kind: OpaqueKind, row: number, counter = 0): { token: string; hash: Buffer } {
-  return withSecret(ids, kind, row, randomBytes(32), counter)
-}
-
-/** The token for a secret that was made before its row's number was known. */
+/**
+ * The token for a secret of 32 random bytes: 16 sealed bytes before it say which row it is, so that the lookup is by key. The secret was made before its row's
+ * number was known.
+ */
 export function withSecret(
   ids: Ids,
   kind: OpaqueKind,

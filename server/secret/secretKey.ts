@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto'
-import { chmodSync, existsSync, linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, linkSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { ConfigError, type Config } from '#server/config.ts'
+import { makeFolder } from '#server/folder.ts'
 
 /**
  * The 32-byte key under which everything secret is encrypted: from the configuration, else from the data directory, where the first
@@ -10,7 +11,7 @@ import { ConfigError, type Config } from '#server/config.ts'
 export function secretKey(config: Pick<Config, 'secretKey' | 'dataDir'>): Buffer {
   if (config.secretKey) return config.secretKey
   const file = join(config.dataDir, 'secret.key')
-  mkdirSync(config.dataDir, { recursive: true })
+  makeFolder(config.dataDir)
   const fresh = `${file}.${process.pid}.${randomBytes(4).toString('hex')}`
   const existing = read(file)
   if (existing) return existing

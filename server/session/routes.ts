@@ -97,7 +97,7 @@ export function publicUser(runtime: Runtime, found: FoundSession) {
   const sealed = found.userProfile
   if (!sealed) return user
   let opened = profiles.get(runtime)
-  if (!opened) profiles.set(runtime, (opened = new Map()))
+  if (!opened) profiles.set(runtime, (opened = new Map<number, { sealed: Buffer; profile: Profile }>()))
   let known = opened.get(userId)
   if (!known?.sealed.equals(sealed)) {
     if (opened.size >= MOST_PROFILES) opened.clear()

@@ -67,8 +67,7 @@ async function openCall(runtime: Runtime, request: Request, response: Response):
   async function authenticate(): Promise<Access> {
     const found = await verifyAccess(runtime, bearerToken(request))
     if (found.app.id !== app.id) throw new AppError('token_invalid', 'This token was issued by another app')
-    touchAccess(runtime, found, runtime.now())
-    return found
+    return touchAccess(runtime, found, runtime.now())
   }
 
   return {

@@ -5,6 +5,7 @@ import { maxTokensPlugin } from '@escape.tech/graphql-armor-max-tokens'
 import {
   getOperationAST,
   GraphQLError,
+  type GraphQLSchema,
   NoSchemaIntrospectionCustomRule,
   type DocumentNode,
   type ExecutionResult,
@@ -56,7 +57,7 @@ export function createEngine(path: string, development: boolean) {
     let document = accepted.get(query)
     if (!document) {
       document = engine.parse(query) as DocumentNode
-      const errors = engine.validate(engine.schema, document)
+      const errors = engine.validate(engine.schema, document) as readonly GraphQLError[]
       if (errors.length > 0) return { errors }
       if (isConstant(query)) {
         if (accepted.size >= MOST_KEPT) accepted.clear()
@@ -66,9 +67,9 @@ export function createEngine(path: string, development: boolean) {
     if (!getOperationAST(document, operationName))
       throw new AppError('invalid_request', 'Name the operation to run by operationName')
     return (await engine.execute({
-      schema: engine.schema,
+      schema: engine.schema as GraphQLSchema,
       document,
-      contextValue: await engine.contextFactory(),
+      contextValue: (await engine.contextFactory()) as unknown,
       variableValues: variables ?? undefined,
       operationName: operationName ?? undefined,
     })) as ExecutionResult

@@ -183,7 +183,7 @@ test('headers too big and bytes that are no HTTP end the connection with a statu
       const socket = connect(Number(new URL(server.url).port), '127.0.0.1', () => socket.write(text))
       let answer = ''
       socket
-        .on('data', (part) => (answer += part))
+        .on('data', (part: Buffer) => (answer += part.toString()))
         .on('close', () => resolve(answer))
         .on('error', reject)
     })

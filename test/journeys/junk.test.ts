@@ -102,7 +102,7 @@ test('no junk in a path or a header is an error of ours', async () => {
   const token = (await signInWithTelegram(server, app)).body['accessToken'] as string
   const key = await newApiKey(server, app)
   for (const thing of junk) {
-    const text = encodeURIComponent(String(typeof thing === 'object' ? JSON.stringify(thing) : thing).toWellFormed())
+    const text = encodeURIComponent((typeof thing === 'string' ? thing : String(JSON.stringify(thing))).toWellFormed())
     for (const [method, path] of [
       ['POST', `/v1/apps/${text}/telegram/login`],
       ['POST', `/v1/apps/${text}/ton/nonce`],
