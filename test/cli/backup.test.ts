@@ -9,75 +9,78 @@ import { botToken, initData, person } from '../support/telegram.ts'
 
 const app = JSON.stringify({ apps: [{ slug: 'quest', name: 'Quest', telegram: { botToken } }] })
 
-test.runIf(dialect === 'postgresql')('on PostgreSQL, backup and restore name its own tools', async () => {
-  const env = environment(await emptyDatabase())
-  const backup = await gatehouse(env, ['backup', '/tmp/never-made'])
-  expect([backup.code, backup.stderr]).toEqual([1, expect.stringContaining('pg_dump')])
-  const restore = await gatehouse(env, ['restore', '/tmp/never-made'])
-  expect([restore.code, restore.stderr]).toEqual([1, expect.stringContaining('pg_restore')])
-})
+if (dialect === 'postgresql')
+  test('on PostgreSQL, backup and restore name its own tools', async () => {
+    const env = environment(await emptyDatabase())
+    const backup = await gatehouse(env, ['backup', '/tmp/never-made'])
+    expect([backup.code, backup.stderr]).toEqual([1, expect.stringContaining('pg_dump')])
+    const restore = await gatehouse(env, ['restore', '/tmp/never-made'])
+    expect([restore.code, restore.stderr]).toEqual([1, expect.stringContaining('pg_restore')])
+  })
 
-test.runIf(dialect === 'sqlite')('what was revoked after a backup stays revoked after restoring it', async () => {
-  const env = environment(await emptyDatabase())
-  const folder = dirname(env['DATABASE_URL']!.slice('file:'.length))
-  const file = join(folder, 'backup.db')
-  await gatehouse(env, ['apply', '-f', '-'], app)
-  let server = await startServing(env)
-  const login = async (id: number) => {
-    const body = { initData: initData(person(id), new Date()) }
-    return (await call(server, 'POST', '/v1/apps/quest/telegram/login', { body })).body
-  }
-  const [revoked, live] = [await login(1), await login(2)]
-  // While the server runs.
-  const made = await gatehouse(env, ['backup', file, '--json'])
-  expect([made.code, made.json()]).toEqual([0, { file, sha256: expect.stringMatching(/^[0-9a-f]{64}$/) as string }])
-  expect(statSync(file).mode & 0o777).toBe(0o600)
-  expect((await gatehouse(env, ['backup', file])).stderr).toContain('exists already')
+if (dialect === 'sqlite')
+  test('what was revoked after a backup stays revoked after restoring it', async () => {
+    const env = environment(await emptyDatabase())
+    const folder = dirname(env['DATABASE_URL']!.slice('file:'.length))
+    const file = join(folder, 'backup.db')
+    await gatehouse(env, ['apply', '-f', '-'], app)
+    let server = await startServing(env)
+    const login = async (id: number) => {
+      const body = { initData: initData(person(id), new Date()) }
+      return (await call(server, 'POST', '/v1/apps/quest/telegram/login', { body })).body
+    }
+    const [revoked, live] = [await login(1), await login(2)]
+    // While the server runs.
+    const made = await gatehouse(env, ['backup', file, '--json'])
+    expect([made.code, made.json()]).toEqual([0, { file, sha256: expect.stringMatching(/^[0-9a-f]{64}$/) as string }])
+    expect(statSync(file).mode & 0o777).toBe(0o600)
+    expect((await gatehouse(env, ['backup', file])).stderr).toContain('exists already')
 
-  await call(server, 'POST', '/v1/logout', { token: revoked['accessToken'] })
-  const later = await login(3)
-  const held = await gatehouse(env, ['restore', file])
-  expect([held.code, held.stderr]).toEqual([1, expect.stringContaining('A server is using this database')])
-  expect((await call(server, 'GET', '/v1/session', { token: live['accessToken'] })).status).toBe(200)
-  await server.end('SIGTERM')
+    await call(server, 'POST', '/v1/logout', { token: revoked['accessToken'] })
+    const later = await login(3)
+    const held = await gatehouse(env, ['restore', file])
+    expect([held.code, held.stderr]).toEqual([1, expect.stringContaining('A server is using this database')])
+    expect((await call(server, 'GET', '/v1/session', { token: live['accessToken'] })).status).toBe(200)
+    await server.end('SIGTERM')
 
-  const restored = await gatehouse(env, ['restore', file, '--json'])
-  expect([restored.code, restored.stderr]).toEqual([0, ''])
-  expect(restored.json()).toMatchObject({ restored: file, sessionsEnded: 2 })
-  expect(existsSync(restored.json().previous)).toBe(true)
-  expect(readdirSync(folder).filter((name) => name.includes('restoring') || name.includes('part'))).toEqual([])
+    const restored = await gatehouse(env, ['restore', file, '--json'])
+    expect([restored.code, restored.stderr]).toEqual([0, ''])
+    expect(restored.json()).toMatchObject({ restored: file, sessionsEnded: 2 })
+    expect(existsSync(restored.json().previous)).toBe(true)
+    expect(readdirSync(folder).filter((name) => name.includes('restoring') || name.includes('part'))).toEqual([])
 
-  server = await startServing(env)
-  // Rows made since the backup had numbers; whoever signs in now must not get them, or an old token would be theirs.
-  const newcomers = await Promise.all([4, 5, 6, 7].map(login))
-  for (const old of [revoked, live, later]) {
-    const access = await call(server, 'GET', '/v1/session', { token: old['accessToken'] })
-    expect([access.status, access.body['code']]).toEqual([401, 'session_revoked'])
-    const refresh = await call(server, 'POST', '/v1/token/refresh', { body: { refreshToken: old['refreshToken'] } })
-    expect(refresh.status).toBe(401)
-  }
-  const ids = newcomers.map(({ user }) => user.id as string)
-  expect(ids).not.toContain(later['user'].id)
-  expect((await gatehouse(env, ['doctor'])).code).toBe(0)
-})
+    server = await startServing(env)
+    // Rows made since the backup had numbers; whoever signs in now must not get them, or an old token would be theirs.
+    const newcomers = await Promise.all([4, 5, 6, 7].map(login))
+    for (const old of [revoked, live, later]) {
+      const access = await call(server, 'GET', '/v1/session', { token: old['accessToken'] })
+      expect([access.status, access.body['code']]).toEqual([401, 'session_revoked'])
+      const refresh = await call(server, 'POST', '/v1/token/refresh', { body: { refreshToken: old['refreshToken'] } })
+      expect(refresh.status).toBe(401)
+    }
+    const ids = newcomers.map(({ user }) => user.id as string)
+    expect(ids).not.toContain(later['user'].id)
+    expect((await gatehouse(env, ['doctor'])).code).toBe(0)
+  })
 
-test.runIf(dialect === 'sqlite')('what is no backup is refused and changes nothing', async () => {
-  const env = environment(await emptyDatabase())
-  await gatehouse(env, ['apply', '-f', '-'], app)
-  const before = (await gatehouse(env, ['export'])).stdout
-  const folder = dirname(env['DATABASE_URL']!.slice('file:'.length))
-  const junk = join(folder, 'junk')
-  writeFileSync(junk, 'no database at all, but long enough to be read as the header of one, is it not?'.repeat(20))
-  for (const file of [junk, join(folder, 'missing')]) {
-    const { code, stderr } = await gatehouse(env, ['restore', file])
-    expect([code, stderr]).toEqual([1, expect.stringMatching(/^gatehouse: [^\n]+\n$/)])
-  }
-  const file = join(folder, 'backup.db')
-  await gatehouse(env, ['backup', file])
-  const foreign = await gatehouse({ ...env, GATEHOUSE_SECRET_KEY: Buffer.alloc(32, 5).toString('base64') }, [
-    'restore',
-    file,
-  ])
-  expect([foreign.code, foreign.stderr]).toEqual([2, expect.stringContaining('GATEHOUSE_SECRET_KEY')])
-  expect((await gatehouse(env, ['export'])).stdout).toBe(before)
-})
+if (dialect === 'sqlite')
+  test('what is no backup is refused and changes nothing', async () => {
+    const env = environment(await emptyDatabase())
+    await gatehouse(env, ['apply', '-f', '-'], app)
+    const before = (await gatehouse(env, ['export'])).stdout
+    const folder = dirname(env['DATABASE_URL']!.slice('file:'.length))
+    const junk = join(folder, 'junk')
+    writeFileSync(junk, 'no database at all, but long enough to be read as the header of one, is it not?'.repeat(20))
+    for (const file of [junk, join(folder, 'missing')]) {
+      const { code, stderr } = await gatehouse(env, ['restore', file])
+      expect([code, stderr]).toEqual([1, expect.stringMatching(/^gatehouse: [^\n]+\n$/)])
+    }
+    const file = join(folder, 'backup.db')
+    await gatehouse(env, ['backup', file])
+    const foreign = await gatehouse({ ...env, GATEHOUSE_SECRET_KEY: Buffer.alloc(32, 5).toString('base64') }, [
+      'restore',
+      file,
+    ])
+    expect([foreign.code, foreign.stderr]).toEqual([2, expect.stringContaining('GATEHOUSE_SECRET_KEY')])
+    expect((await gatehouse(env, ['export'])).stdout).toBe(before)
+  })

@@ -1,6 +1,8 @@
 import { once } from 'node:events'
 import { Agent, request, type IncomingMessage } from 'node:http'
 import { setTimeout as wait } from 'node:timers/promises'
+import Sqlite from 'better-sqlite3'
+import pg from 'pg'
 import { expect, test } from 'vitest'
 import { dialect } from '../../server/db/dialect.ts'
 import { emptyDatabase, freshDatabase } from '../support/database.ts'
@@ -103,6 +105,9 @@ test('a port in use, an unreachable database and a newer one are one line each',
   }
   await oneLine({ ...env, PORT: new URL(server.url).port }, /in use/)
   await oneLine({ ...env, DATABASE_URL: 'postgres://x:hunter2@127.0.0.1:9/x' }, /cannot be reached/)
+  await server.end('SIGTERM')
+  await writtenByNewer(env['DATABASE_URL']!)
+  await oneLine(env, /newer Gatehouse/)
   if (dialect === 'sqlite') await oneLine({ ...env, DATABASE_URL: 'file:/etc/hostname' }, /not an SQLite database/)
   if (dialect === 'sqlite') await oneLine({ ...env, DATABASE_URL: 'file:/etc/hostname/x.db' }, /stands in the way/)
 })
@@ -137,4 +142,19 @@ async function get(url: string, agent: Agent): Promise<{ status: number | undefi
   response.resume()
   await once(response, 'end')
   return { status: response.statusCode, connection: response.headers.connection }
+}
+
+/** As if the last migration had come from a version that is not out yet. */
+async function writtenByNewer(databaseUrl: string): Promise<void> {
+  const later = 'set created_at = created_at + 1000000000000'
+  if (dialect === 'sqlite') {
+    const file = new Sqlite(databaseUrl.slice('file:'.length))
+    file.exec(`update __drizzle_migrations ${later}`)
+    file.close()
+    return
+  }
+  const client = new pg.Client({ connectionString: databaseUrl })
+  await client.connect()
+  await client.query(`update drizzle.__drizzle_migrations ${later}`)
+  await client.end()
 }

@@ -2,6 +2,7 @@ import { mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { dialect } from '../../server/db/dialect.ts'
 import { emptyDatabase } from '../support/database.ts'
 import { environment, gatehouse, startServing } from '../support/process.ts'
 import { readVectors } from '../support/readVectors.ts'
@@ -22,59 +23,59 @@ async function verify(args: string[], input = ''): Promise<[number | null, any]>
   return [code, json()]
 }
 
-test('verify telegram accepts a published sample and says what is wrong with an altered or an old one', async () => {
-  const { vectors } = readVectors<{ vectors: { botToken: string; initData: string; genuine?: boolean }[] }>(
-    'telegram-initdata-hmac.json',
-  )
-  const { botToken: token, initData: data } = vectors.find(({ genuine }) => genuine)!
-  const authDate = Number(new URLSearchParams(data).get('auth_date'))
-  const args = (text: string, ...more: string[]) => ['telegram', '--bot-token-stdin', '--data', fileOf(text), ...more]
-  const now = ['--now', String(authDate + 10)]
+// Checks that need no database need not run once per engine.
+if (dialect === 'sqlite') {
+  test('verify telegram accepts a published sample and says what is wrong with an altered or an old one', async () => {
+    const { vectors } = readVectors<{ vectors: { botToken: string; initData: string; genuine?: boolean }[] }>(
+      'telegram-initdata-hmac.json',
+    )
+    const { botToken: token, initData: data } = vectors.find(({ genuine }) => genuine)!
+    const authDate = Number(new URLSearchParams(data).get('auth_date'))
+    const args = (text: string, ...more: string[]) => ['telegram', '--bot-token-stdin', '--data', fileOf(text), ...more]
+    const now = ['--now', String(authDate + 10)]
 
-  const good = await verify(args(data, ...now), `${token}\n`)
-  expect(good).toMatchObject([0, { valid: true, kind: 'initData', user: { id: 279058397 } }])
-  const altered = await verify(args(data.replace('Vladislav', 'Mallory00'), ...now), token)
-  expect(altered).toMatchObject([1, { valid: false, code: 'invalid_signature', reason: expect.any(String) }])
-  expect(await verify(args(data), token)).toMatchObject([1, { valid: false, code: 'login_expired' }])
-  expect(await verify(args(data, ...now, '--max-age', '5'), token)).toMatchObject([1, { code: 'login_expired' }])
-  expect(await verify(args(data, ...now), '1:wrong')).toMatchObject([1, { valid: false }])
-  expect(await verify(args(data, ...now))).toMatchObject([1, { valid: false, reason: /standard input/ }])
-  expect(await verify(['telegram', '--bot-token-stdin', '--data', '/nowhere'], token)).toMatchObject([
-    1,
-    { valid: false },
-  ])
-})
+    const good = await verify(args(data, ...now), `${token}\n`)
+    expect(good).toMatchObject([0, { valid: true, kind: 'initData', user: { id: '279058397' } }])
+    const altered = await verify(args(data.replace('Vladislav', 'Mallory00'), ...now), token)
+    expect(altered).toMatchObject([1, { valid: false, code: 'invalid_signature', reason: expect.any(String) }])
+    expect(await verify(args(data), token)).toMatchObject([1, { valid: false, code: 'login_expired' }])
+    expect(await verify(args(data, ...now, '--max-age', '5'), token)).toMatchObject([1, { code: 'login_expired' }])
+    expect(await verify(args(data, ...now), '1:wrong')).toMatchObject([1, { valid: false }])
+    expect(await verify(args(data, ...now))).toMatchObject([1, { valid: false, reason: /standard input/ }])
+    expect(await verify(['telegram', '--bot-token-stdin', '--data', '/nowhere'], token)).toMatchObject([
+      1,
+      { valid: false },
+    ])
+  })
 
-test('verify ton-proof accepts a published sample and says what is wrong with altered ones', async () => {
-  type Vector = {
-    address: string
-    walletStateInit: string
-    proof: { timestamp: number; domain: { value: string }; payload: string }
-    expected: string
-  }
-  const { vectors } = readVectors<{ vectors: Vector[] }>('ton-proof.json')
-  const vector = vectors.find(({ expected, walletStateInit }) => expected === 'valid' && walletStateInit)!
-  const args = (data: unknown, ...more: string[]) => ['ton-proof', '--data', fileOf(data), ...more]
-  const now = ['--now', String(Number(vector.proof.timestamp) + 10)]
-  const { value } = vector.proof.domain
+  test('verify ton-proof accepts a published sample and says what is wrong with altered ones', async () => {
+    type Vector = {
+      address: string
+      proof: { timestamp: number; domain: { value: string }; payload: string }
+    }
+    const [vector] = readVectors<{ vectors: [Vector] }>('ton-proof.json').vectors
+    const args = (data: unknown, ...more: string[]) => ['ton-proof', '--data', fileOf(data), ...more]
+    const now = ['--now', String(vector.proof.timestamp + 10)]
+    const { value } = vector.proof.domain
 
-  expect(await verify(args(vector, ...now, '--domain', value, '--payload', vector.proof.payload))).toMatchObject([
-    0,
-    { valid: true, address: vector.address, domain: value, skipped: [] },
-  ])
-  expect(await verify(args(vector, ...now, '--domain', 'a.example', '--domain', 'b.example'))).toMatchObject([
-    1,
-    { valid: false, code: 'invalid_signature' },
-  ])
-  expect(await verify(args(vector, ...now, '--payload', 'another'))).toMatchObject([1, { code: 'nonce_invalid' }])
-  expect(await verify(args(vector))).toMatchObject([1, { code: 'login_expired' }])
-  const later = { ...vector, proof: { ...vector.proof, timestamp: Number(vector.proof.timestamp) + 1 } }
-  expect(await verify(args(later, ...now))).toMatchObject([1, { code: 'invalid_signature' }])
+    expect(await verify(args(vector, ...now, '--domain', value, '--payload', vector.proof.payload))).toMatchObject([
+      0,
+      { valid: true, address: vector.address, domain: value, skipped: [] },
+    ])
+    expect(await verify(args(vector, ...now, '--domain', 'a.example', '--domain', 'b.example'))).toMatchObject([
+      1,
+      { valid: false, code: 'invalid_signature' },
+    ])
+    expect(await verify(args(vector, ...now, '--payload', 'another'))).toMatchObject([1, { code: 'nonce_invalid' }])
+    expect(await verify(args(vector))).toMatchObject([1, { code: 'login_expired' }])
+    const later = { ...vector, proof: { ...vector.proof, timestamp: vector.proof.timestamp + 1 } }
+    expect(await verify(args(later, ...now))).toMatchObject([1, { code: 'invalid_signature' }])
 
-  expect(await verify(['ton-address', '--data', fileOf(vector)])).toMatchObject([0, { valid: true }])
-  const moved = { ...vector, address: `0:${'0'.repeat(64)}` }
-  expect(await verify(['ton-address', '--data', fileOf(moved)])).toMatchObject([1, { valid: false }])
-})
+    expect(await verify(['ton-address', '--data', fileOf(vector)])).toMatchObject([0, { valid: true }])
+    const moved = { ...vector, address: `0:${'0'.repeat(64)}` }
+    expect(await verify(['ton-address', '--data', fileOf(moved)])).toMatchObject([1, { valid: false }])
+  })
+}
 
 test('verify token says why a token is refused, beside a running server', async () => {
   const env = environment(await emptyDatabase())
