@@ -15,8 +15,10 @@ const unwanted = [
   "--headless='shell'",
 ]
 
-export const launch = async (): Promise<Browser> =>
-  playwright.launch({
+export async function launch(): Promise<Browser> {
+  // Pages of text need no 3D, which costs a processor here.
+  chromium.setGraphicsMode = false
+  return playwright.launch({
     executablePath: await chromium.executablePath(),
     args: [
       ...chromium.args.filter((one) => !unwanted.includes(one)),
@@ -24,6 +26,7 @@ export const launch = async (): Promise<Browser> =>
       '--disable-background-networking',
     ],
   })
+}
 
 /** One browser for all tests of a file. */
 export function useBrowser(): () => Browser {
@@ -80,7 +83,8 @@ export async function drawn(page: Page): Promise<void> {
   await page.waitForFunction(() => !document.querySelector('[data-skeleton], [aria-busy="true"]'))
   await page.evaluate(async () => {
     await document.fonts.ready
-    for (const animation of document.getAnimations()) animation.finish()
+    for (const animation of document.getAnimations())
+      if (animation.effect?.getComputedTiming().endTime !== Infinity) animation.finish()
   })
 }
 
@@ -89,7 +93,8 @@ export const setTheme = (page: Page, theme: Theme): Promise<void> =>
   page.evaluate((theme) => {
     localStorage.setItem('gatehouse.theme', theme)
     dispatchEvent(new StorageEvent('storage'))
-    for (const animation of document.getAnimations()) animation.finish()
+    for (const animation of document.getAnimations())
+      if (animation.effect?.getComputedTiming().endTime !== Infinity) animation.finish()
   }, theme)
 
 /** The real address bar of the console, without its origin. */

@@ -60,9 +60,8 @@ export async function signInWithWallet(server: TestServer, app: App, wallet: Tes
   })
 }
 
-const names = 'jack mei kira noor ivan olga sam lea tariq yuki bruno ana pavel wei femi lucia omar nina hugo sara'.split(
-  ' ',
-)
+const names =
+  'jack mei kira noor ivan olga sam lea tariq yuki bruno ana pavel wei femi lucia omar nina hugo sara'.split(' ')
 const people = names.map((name, place) => ({
   ...person(310_000_000 + place * 7919),
   first_name: name[0]!.toUpperCase() + name.slice(1),
@@ -79,9 +78,9 @@ export type Populated = {
 }
 
 /** A day in the life of three apps: some dozens of people sign in through the public API, with what Telegram and wallets really sign. */
-export async function populate(server: TestServer): Promise<Populated> {
+export async function populate(server: TestServer, signIns = 16): Promise<Populated> {
   const { clock, runtime } = server
-  clock.pass(-23.5 * 3600)
+  clock.pass(-23 * 3600)
   const [quest, wallet, arena] = [
     await server.createApp({
       name: 'Ton Quest',
@@ -106,9 +105,9 @@ export async function populate(server: TestServer): Promise<Populated> {
   ]
   const wallets = Array.from({ length: 6 }, () => newWallet())
   let last: Answer | undefined
-  for (let round = 0; round < 60; round++) {
+  for (let round = 0; round < signIns; round++) {
     // More in the evening than at night, as it is.
-    clock.pass(Math.round(1200 + 900 * Math.sin(round / 9)))
+    clock.pass(Math.round(((1 + 0.75 * Math.sin((round / signIns) * 6.3)) * 21 * 3600) / signIns))
     const app = [quest, wallet, quest, arena, wallet][round % 5]!
     const who = people[(round * 7 + (round >> 2)) % people.length]!
     if (round % 9 === 4) await signInWithWallet(server, round % 2 ? quest : wallet, wallets[round % wallets.length]!)

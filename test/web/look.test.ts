@@ -10,7 +10,7 @@ const browser = useBrowser()
 // For human eyes: LOOK=/tmp/look npx vitest run --config test/vitest.config.ts --project web look
 test.runIf(folder)('every page as a picture', { timeout: 600_000 }, async () => {
   const server = await startInstallation()
-  const populated = await populate(server)
+  const populated = await populate(server, 60)
   const cookie = await signInOperator(server, await addOperator(server, 'owner', 'Ada Byron'))
   await addOperator(server, 'viewer')
   mkdirSync(folder!, { recursive: true })
@@ -20,7 +20,11 @@ test.runIf(folder)('every page as a picture', { timeout: 600_000 }, async () => 
     for (const { path } of routes(populated)) {
       if (only && !path.includes(only)) continue
       await open(path)
-      const name = path.slice(1).replace(/(ses|usr|app)_[\w-]+/g, '$1').replace(/\W+/g, '-') || 'overview'
+      const name =
+        path
+          .slice(1)
+          .replace(/(ses|usr|app)_[\w-]+/g, '$1')
+          .replace(/\W+/g, '-') || 'overview'
       for (const theme of phone ? (['light'] as const) : (['light', 'dark'] as const)) {
         await setTheme(page, theme)
         await page.screenshot({ path: `${folder}/${name}.${phone ? 'phone' : theme}.png`, fullPage: phone })

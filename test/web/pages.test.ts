@@ -40,7 +40,7 @@ describe.each(windows)('$name', ({ phone, widths }) => {
       if (faults.length > 0) found[path] = faults
     }
     expect(found).toEqual({})
-  }, 120_000)
+  }, 300_000)
 
   test('so is what lies between two clicks: palette, dialogs, selections, refusals', async () => {
     const found: Record<string, string[]> = {}
@@ -59,5 +59,5 @@ describe.each(windows)('$name', ({ phone, widths }) => {
       if (faults.length > 0) found[name] = faults
     }
     expect(found).toEqual({})
-  }, 120_000)
+  }, 300_000)
 })

@@ -28,12 +28,12 @@ export const states: State[] = [
   },
   {
     name: 'confirm',
-    path: '/sessions?status=active',
+    path: '/apps',
     enter: async (page) => {
-      await page.getByLabel('Select all on this page').click()
-      await page.getByRole('button', { name: /^Select all/ }).click()
-      await page.getByRole('button', { name: 'Revoke all' }).click()
-      await page.getByRole('dialog').waitFor()
+      await page.getByRole('link', { name: 'Mini Wallet', exact: true }).click()
+      await page.getByRole('link', { name: 'Danger zone' }).click()
+      await page.getByRole('button', { name: 'Delete…' }).click()
+      await page.getByRole('dialog').getByLabel('Type “Mini Wallet” to confirm').waitFor()
     },
   },
   {
