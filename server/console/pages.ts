@@ -34,6 +34,7 @@ const buildFiles = () =>
     gzip: true,
     etag: true,
     single: '200.html',
+    ignores: ['\\.\\w+$'],
     setHeaders(response, path) {
       const forEver = path.startsWith('/_app/immutable/')
       response.setHeader('cache-control', forEver ? 'public, max-age=31536000, immutable' : 'no-cache')
