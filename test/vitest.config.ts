@@ -38,6 +38,18 @@ export default defineConfig({
           globalSetup: ['test/support/postgres.setup.ts'],
         },
       },
+      {
+        root,
+        test: {
+          name: 'web',
+          include: ['test/web/*.test.ts'],
+          env: { DATABASE_URL: 'file:test.db' },
+          globalSetup: ['test/web/build.setup.ts'],
+          fileParallelism: false,
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+        },
+      },
     ],
   },
 })

@@ -35,10 +35,14 @@ export default defineConfig({
     client: {
       build: {
         rolldownOptions: {
+          // These only export; not all of them say so in their package.json.
+          treeshake: { moduleSideEffects: [{ test: /node_modules\/(@trpc|devalue)\//, sideEffects: false }] },
           output: {
             // Small parts that most pages share travel together: fewer requests, and gzip sees more of what repeats.
             codeSplitting: {
               groups: [
+                // Kit's start sets this before it loads the rest of Kit, which reads it while it loads.
+                { name: 'payload', test: /@sveltejs\/kit\/src\/runtime\/client\/payload\.js/, priority: 3 },
                 {
                   name: 'base',
                   test: /node_modules\/(svelte|@sveltejs|@trpc|esm-env|clsx)\//,

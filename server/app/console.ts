@@ -1,5 +1,13 @@
 import * as z from 'zod'
-import { instant, instantInput, page, pageInput, pageOf, readCursor } from '#server/console/page.ts'
+import {
+  countedPageOf,
+  instant,
+  instantInput,
+  MOST_COUNTED,
+  page,
+  pageInput,
+  readCursor,
+} from '#server/console/page.ts'
 import { procedure, rest, router } from '#server/console/trpc.ts'
 import { AppError } from '#server/error.ts'
 import { recordAudit } from '#server/operator/audit.ts'
@@ -10,7 +18,7 @@ import { apiKeyScopes, createApiKey, type ApiKeyScope } from './apiKeys.ts'
 import { openApp, type App } from './app.ts'
 import { changeApp, createApp, describe, removeApp } from './change.ts'
 import { appPatch, appSettings, newApp, sessionPolicy } from './settings.ts'
-import { countLiveSessions, deleteApiKey, findApp, listApiKeys, listApps, type ApiKeyRow } from './store.ts'
+import { countApps, countLiveSessions, deleteApiKey, findApp, listApiKeys, listApps, type ApiKeyRow } from './store.ts'
 
 const id = z.string().max(64)
 
@@ -49,20 +57,24 @@ async function getApp(runtime: Runtime, operator: Operator, text: string): Promi
   return openApp(runtime.vault, row)
 }
 
+const defined = <T extends object>(values: T) =>
+  Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as {
+    [Key in keyof T]?: Exclude<T[Key], undefined>
+  }
+
 export const appsRouter = router({
   list: procedure('view')
     .meta(rest('GET', '/apps', 'Apps', 'List apps'))
     .input(z.object({ ...pageInput, q: z.string().trim().max(100).optional() }))
-    .output(pageOf(appItem))
+    .output(countedPageOf(appItem))
     .query(async ({ ctx, input }) => {
       const { runtime } = ctx
       const after = readCursor(z.tuple([z.number().int()]), input.cursor)?.[0]
-      const rows = await listApps(runtime.db, {
-        limit: input.limit + 1,
-        only: ctx.operator.appIds,
-        ...(after !== undefined && { after }),
-        ...(input.q && { q: input.q }),
-      })
+      const filter = { only: ctx.operator.appIds, ...(input.q && { q: input.q }) }
+      const [rows, total] = await Promise.all([
+        listApps(runtime.db, { ...filter, limit: input.limit + 1, ...(after !== undefined && { after }) }),
+        countApps(runtime.db, filter, MOST_COUNTED),
+      ])
       const listed = page(
         rows,
         input.limit,
@@ -75,7 +87,7 @@ export const appsRouter = router({
           liveSessions: await countLiveSessions(runtime.db, app.id, runtime.now()),
         })),
       )
-      return { items, nextCursor: listed.nextCursor }
+      return { items, nextCursor: listed.nextCursor, total }
     }),
 
   get: procedure('view')
@@ -123,15 +135,17 @@ export const appsRouter = router({
         'POST',
         '/apps/{id}/policy-impact',
         'Apps',
-        'How many live sessions a session policy would end, without saving it',
+        'How many live sessions a session policy would end at once, without saving it',
       ),
     )
     .input(z.strictObject({ id, sessionPolicy: sessionPolicy.partial() }))
     .output(z.object({ sessions: z.number(), users: z.number(), liveSessions: z.number() }))
     .query(async ({ ctx, input }) => {
       const app = await getApp(ctx.runtime, ctx.operator, input.id)
-      const most = input.sessionPolicy.maxConcurrentSessions ?? app.settings.sessionPolicy.maxConcurrentSessions
-      return countSurplus(ctx.runtime.db, app.id, most, ctx.runtime.now())
+      const { maxConcurrentSessions, idleTimeout } = { ...app.settings.sessionPolicy, ...defined(input.sessionPolicy) }
+      const now = ctx.runtime.now()
+      const idleSince = new Date(now.getTime() - idleTimeout * 1000)
+      return countSurplus(ctx.runtime.db, app.id, { most: maxConcurrentSessions, idleSince }, now)
     }),
 })
 

@@ -58,23 +58,33 @@ export async function deleteApp(tx: Transaction, id: number): Promise<void> {
   await tx.delete(apps).where(eq(apps.id, id))
 }
 
-/** Apps by name, `after` being the last of the page before; `only` limits to what an operator may see. */
-export function listApps(db: Reader, page: { after?: number; limit: number; q?: string; only?: number[] | undefined }) {
-  const like = page.q ? `%${page.q.toLowerCase().replace(/[\\%_]/g, '\\$&')}%` : undefined
+/** `only` limits to what an operator may see. */
+type AppFilter = { q?: string; only?: number[] | undefined }
+
+function appsWhere(filter: AppFilter) {
+  const like = filter.q ? `%${filter.q.toLowerCase().replace(/[\\%_]/g, '\\$&')}%` : undefined
+  return and(
+    like
+      ? or(sql`lower(${apps.name}) like ${like} escape '\\'`, sql`${apps.slug} like ${like} escape '\\'`)
+      : undefined,
+    filter.only ? sql`${apps.id} in ${filter.only.length ? filter.only : [-1]}` : undefined,
+  )
+}
+
+/** Apps, oldest first; `after` is the last of the page before. */
+export function listApps(db: Reader, page: AppFilter & { after?: number; limit: number }) {
   return db
     .select()
     .from(apps)
-    .where(
-      and(
-        page.after === undefined ? undefined : gt(apps.id, page.after),
-        like
-          ? or(sql`lower(${apps.name}) like ${like} escape '\\'`, sql`${apps.slug} like ${like} escape '\\'`)
-          : undefined,
-        page.only ? sql`${apps.id} in ${page.only.length ? page.only : [-1]}` : undefined,
-      ),
-    )
+    .where(and(page.after === undefined ? undefined : gt(apps.id, page.after), appsWhere(page)))
     .orderBy(asc(apps.id))
     .limit(page.limit)
+}
+
+export async function countApps(db: Reader, filter: AppFilter, most: number): Promise<number> {
+  const some = db.select({ id: apps.id }).from(apps).where(appsWhere(filter)).limit(most).as('some')
+  const [row] = await db.select({ n: count() }).from(some)
+  return row!.n
 }
 
 export async function countLiveSessions(db: Reader, appId: number, now: Date): Promise<number> {

@@ -44,7 +44,7 @@ export const overviewRouter = router({
       const hours = Array.from({ length: 24 }, (_, place) => lastHour - 23 + place)
       const [live, users, counted, latest, rows] = await Promise.all([
         countSessions(db, sessionsWhere({ ...scope, status: 'active' }, now), MOST_COUNTED),
-        countUsers(db, scope),
+        countUsers(db, scope, MOST_COUNTED),
         countByHour(db, new Date(hours[0]! * HOUR_MS), scope),
         listSessions(db, sessionsWhere(scope, now), { sort: '-createdAt', after: undefined, limit: 8 }),
         appId === undefined ? listAllApps(db) : findApp(db, appId).then((app) => (app ? [app] : [])),

@@ -11,6 +11,13 @@ export const pageInput = {
 export const pageOf = <T extends z.ZodType>(item: T) =>
   z.object({ items: z.array(item), nextCursor: z.string().nullable() })
 
+/** Totals are counted no further than this; one that reaches it means "that many or more". */
+export const MOST_COUNTED = 10_000
+
+/** What a list answers that is cheap to count. */
+export const countedPageOf = <T extends z.ZodType>(item: T) =>
+  pageOf(item).extend({ total: z.number().describe('How many match in all, counted up to 10,000') })
+
 /** A position in a list as opaque text; it is parsed strictly when it comes back, so a forged one can only be another position. */
 export function writeCursor(values: (number | string)[]): string {
   return Buffer.from(JSON.stringify(values)).toString('base64url')

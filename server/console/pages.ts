@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import express, { Router, type RequestHandler } from 'express'
+import { Router, type RequestHandler } from 'express'
+import sirv from 'sirv'
 import { AppError } from '#server/error.ts'
 
 const build = fileURLToPath(new URL('../../web/build', import.meta.url))
@@ -13,35 +14,32 @@ const build = fileURLToPath(new URL('../../web/build', import.meta.url))
 export function consolePages(): Router {
   const router = Router()
   const shell = `${build}/200.html`
-  const policy = existsSync(shell) ? contentPolicy(readFileSync(shell, 'utf8')) : undefined
-  const headers: RequestHandler = (_request, response, next) => {
-    if (!policy) throw new AppError('unavailable', 'The console is not built; npm run build makes it')
-    response.setHeader('content-security-policy', policy)
+  const built = existsSync(shell) && { policy: contentPolicy(readFileSync(shell, 'utf8')), files: buildFiles() }
+  const page: RequestHandler = (request, response, next) => {
+    if (!built) throw new AppError('unavailable', 'The console is not built; npm run build makes it')
+    if (request.method !== 'GET' && request.method !== 'HEAD') return next()
+    response.setHeader('content-security-policy', built.policy)
     response.setHeader('cross-origin-opener-policy', 'same-origin')
-    next()
+    built.files(request, response, next)
   }
   router.get('/', (_request, response) => response.redirect(302, '/console/'))
-  router.use(
-    '/console',
-    headers,
-    express.static(build, {
-      index: false,
-      redirect: false,
-      setHeaders(response, path) {
-        const forEver = path.includes('/_app/immutable/')
-        response.setHeader('cache-control', forEver ? 'public, max-age=31536000, immutable' : 'no-cache')
-      },
-    }),
-    (request, response, next) => {
-      if (request.method !== 'GET' && request.method !== 'HEAD') return next()
-      // A missing file is missing; only pages are answered by the shell.
-      if (/\.\w+$/.test(request.path)) return next()
-      response.setHeader('cache-control', 'no-cache')
-      response.sendFile('200.html', { root: build })
-    },
-  )
+  router.use('/console', page)
   return router
 }
+
+/** The files as the build compressed them. A missing file is missing; only what looks like a page is answered by the shell. */
+const buildFiles = () =>
+  sirv(build, {
+    brotli: true,
+    gzip: true,
+    etag: true,
+    single: '200.html',
+    ignores: ['\\.\\w+$'],
+    setHeaders(response, path) {
+      const forEver = path.startsWith('/_app/immutable/')
+      response.setHeader('cache-control', forEver ? 'public, max-age=31536000, immutable' : 'no-cache')
+    },
+  })
 
 /** Strict: only our own files, and the inline scripts of the built page by their hashes. */
 function contentPolicy(html: string): string {

@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import { instant, page, pageInput, pageOf, readCursor } from '#server/console/page.ts'
+import { countedPageOf, instant, MOST_COUNTED, page, pageInput, readCursor } from '#server/console/page.ts'
 import { procedure, rest, router } from '#server/console/trpc.ts'
 import { AppError } from '#server/error.ts'
 import { recordAudit } from '#server/operator/audit.ts'
@@ -13,7 +13,7 @@ import { eraseUser } from './erase.ts'
 import { openProfile } from './findOrCreate.ts'
 import { userLabel } from './label.ts'
 import { resolveSearch } from './search.ts'
-import { describeUsers, listUsers, type ListedUser } from './searchStore.ts'
+import { countUsers, describeUsers, listUsers, type ListedUser } from './searchStore.ts'
 import { findUser, listIdentities, type IdentityRow } from './store.ts'
 
 const id = z.string().max(64)
@@ -109,25 +109,28 @@ export const usersRouter = router({
         status: z.enum(['active', 'blocked']).optional(),
       }),
     )
-    .output(pageOf(userItem))
+    .output(countedPageOf(userItem))
     .query(async ({ ctx, input }) => {
       const { runtime } = ctx
       const found = input.q ? await resolveSearch(runtime, input.q) : undefined
-      const rows = await listUsers(runtime.db, {
+      const filter = {
         appId: input.appId === undefined ? undefined : (runtime.vault.ids.parse('app', input.appId) ?? -1),
         ids: found?.userIds,
         blocked: input.status === undefined ? undefined : input.status === 'blocked',
         only: ctx.operator.appIds,
-        before: readCursor(z.tuple([z.number().int()]), input.cursor)?.[0],
-        limit: input.limit + 1,
-      })
+      }
+      const before = readCursor(z.tuple([z.number().int()]), input.cursor)?.[0]
+      const [rows, total] = await Promise.all([
+        listUsers(runtime.db, { ...filter, before, limit: input.limit + 1 }),
+        countUsers(runtime.db, filter, MOST_COUNTED),
+      ])
       const listed = page(
         rows,
         input.limit,
         (row) => row,
         (row) => [row.user.id],
       )
-      return { items: await showUsers(runtime, listed.items), nextCursor: listed.nextCursor }
+      return { items: await showUsers(runtime, listed.items), nextCursor: listed.nextCursor, total }
     }),
 
   get: procedure('view')

@@ -34,31 +34,25 @@ export type UserFilter = {
   ids?: number[] | undefined
   blocked?: boolean | undefined
   only?: number[] | undefined
-  before?: number | undefined
-  limit: number
 }
 
-/** Users, newest first, each with its app. */
-export function listUsers(db: Reader, filter: UserFilter) {
+const usersWhere = (filter: UserFilter) =>
+  and(
+    filter.appId === undefined ? undefined : eq(users.appId, filter.appId),
+    filter.only ? inArray(users.appId, filter.only.length > 0 ? filter.only : [-1]) : undefined,
+    filter.ids ? inArray(users.id, filter.ids.length > 0 ? filter.ids : [-1]) : undefined,
+    filter.blocked === undefined ? undefined : filter.blocked ? isNotNull(users.blockedAt) : isNull(users.blockedAt),
+  )
+
+/** Users, newest first, each with its app; `before` is the last of the page before. */
+export function listUsers(db: Reader, page: UserFilter & { before?: number | undefined; limit: number }) {
   return db
     .select({ user: users, app: { id: apps.id, name: apps.name } })
     .from(users)
     .innerJoin(apps, eq(apps.id, users.appId))
-    .where(
-      and(
-        filter.appId === undefined ? undefined : eq(users.appId, filter.appId),
-        filter.only ? inArray(users.appId, filter.only.length > 0 ? filter.only : [-1]) : undefined,
-        filter.ids ? inArray(users.id, filter.ids.length > 0 ? filter.ids : [-1]) : undefined,
-        filter.blocked === undefined
-          ? undefined
-          : filter.blocked
-            ? isNotNull(users.blockedAt)
-            : isNull(users.blockedAt),
-        filter.before === undefined ? undefined : lt(users.id, filter.before),
-      ),
-    )
+    .where(and(usersWhere(page), page.before === undefined ? undefined : lt(users.id, page.before)))
     .orderBy(desc(users.id))
-    .limit(filter.limit)
+    .limit(page.limit)
 }
 
 export type ListedUser = Awaited<ReturnType<typeof listUsers>>[number]
@@ -82,15 +76,9 @@ export async function describeUsers(db: Reader, ids: number[], now: Date) {
   return { identities: found, live, signIns }
 }
 
-export async function countUsers(
-  db: Reader,
-  scope: { appId?: number | undefined; only?: number[] | undefined },
-): Promise<number> {
-  return db.$count(
-    users,
-    and(
-      scope.appId === undefined ? undefined : eq(users.appId, scope.appId),
-      scope.only ? inArray(users.appId, scope.only.length > 0 ? scope.only : [-1]) : undefined,
-    ),
-  )
+/** How many users there are, counted up to `most`. */
+export async function countUsers(db: Reader, filter: UserFilter, most: number): Promise<number> {
+  const some = db.select({ id: users.id }).from(users).where(usersWhere(filter)).limit(most).as('some')
+  const [row] = await db.select({ n: count() }).from(some)
+  return row!.n
 }

@@ -1,6 +1,14 @@
 import * as z from 'zod'
 import { AppError } from '#server/error.ts'
-import { instant, instantInput, page, pageInput, pageOf, readCursor } from '#server/console/page.ts'
+import {
+  countedPageOf,
+  instant,
+  instantInput,
+  MOST_COUNTED,
+  page,
+  pageInput,
+  readCursor,
+} from '#server/console/page.ts'
 import { procedure, publicProcedure, rest, router } from '#server/console/trpc.ts'
 import type { Runtime } from '#server/runtime.ts'
 import { changeOperator, changePassword, operatorPatch, removeOperator } from './change.ts'
@@ -10,6 +18,7 @@ import { newPassword } from './password.ts'
 import { completeSetup, needsSetup } from './setup.ts'
 import { signInOperator } from './signIn.ts'
 import {
+  countAudit,
   deleteOperatorToken,
   listAudit,
   listOperators,
@@ -304,24 +313,24 @@ export const auditRouter = router({
         to: instantInput.optional(),
       }),
     )
-    .output(pageOf(auditShape))
+    .output(countedPageOf(auditShape))
     .query(async ({ ctx, input }) => {
       const before = readCursor(z.tuple([z.number().int()]), input.cursor)?.[0]
       const target = input.target === undefined ? undefined : findTarget(ctx.runtime, input.target)
-      if (target === 'unknown') return { items: [], nextCursor: null }
-      const rows = await listAudit(ctx.runtime.db, {
-        ...input,
-        before,
-        target,
-        limit: input.limit + 1,
-        only: ctx.operator.appIds,
-      })
-      return page(
+      if (target === 'unknown') return { items: [], nextCursor: null, total: 0 }
+      const { limit, cursor: _, ...asked } = input
+      const filter = { ...asked, target, only: ctx.operator.appIds }
+      const [rows, total] = await Promise.all([
+        listAudit(ctx.runtime.db, { ...filter, before, limit: limit + 1 }),
+        countAudit(ctx.runtime.db, filter, MOST_COUNTED),
+      ])
+      const listed = page(
         rows,
-        input.limit,
+        limit,
         (row) => showAudit(ctx.runtime, row),
         (row) => [row.id],
       )
+      return { ...listed, total }
     }),
 
   verify: procedure('view')

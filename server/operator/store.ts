@@ -1,4 +1,4 @@
-import { and, asc, desc, eq, gt, gte, inArray, like, lt, lte, or, sql } from 'drizzle-orm'
+import { and, asc, count, desc, eq, gt, gte, inArray, lt, lte, or, sql } from 'drizzle-orm'
 import type { Reader, Transaction } from '#server/db/database.ts'
 import { auditLog, facts, operators, operatorTokens } from '#server/db/schema.ts'
 import { param, statement } from '#server/db/statement.ts'
@@ -23,8 +23,6 @@ export function listAuditChain(db: Reader, after: number, limit: number): Promis
 }
 
 export type AuditFilter = {
-  before?: number | undefined
-  limit: number
   actor?: string | undefined
   /** A whole action, or `session.*` for all that begin so. */
   action?: string | undefined
@@ -35,32 +33,44 @@ export type AuditFilter = {
   only?: number[] | undefined
 }
 
-export function listAudit(db: Reader, filter: AuditFilter): PromiseLike<AuditRow[]> {
+function auditWhere(filter: AuditFilter) {
   const escape = (text: string) => text.replace(/[\\%_]/g, '\\$&')
+  return and(
+    filter.actor
+      ? sql`lower(${auditLog.actorLabel}) like ${`%${escape(filter.actor.toLowerCase())}%`} escape '\\'`
+      : undefined,
+    filter.action
+      ? filter.action.endsWith('*')
+        ? sql`${auditLog.action} like ${`${escape(filter.action.slice(0, -1))}%`} escape '\\'`
+        : eq(auditLog.action, filter.action)
+      : undefined,
+    filter.target
+      ? and(eq(auditLog.targetKind, filter.target.kind), eq(auditLog.targetId, filter.target.id))
+      : undefined,
+    filter.from ? gte(auditLog.at, filter.from) : undefined,
+    filter.to ? lte(auditLog.at, filter.to) : undefined,
+    filter.only ? inArray(auditLog.appId, filter.only.length ? filter.only : [-1]) : undefined,
+  )
+}
+
+/** Entries, newest first; `before` is the last of the page before. */
+export function listAudit(
+  db: Reader,
+  page: AuditFilter & { before?: number | undefined; limit: number },
+): PromiseLike<AuditRow[]> {
   return db
     .select()
     .from(auditLog)
-    .where(
-      and(
-        filter.before === undefined ? undefined : lt(auditLog.id, filter.before),
-        filter.actor
-          ? sql`lower(${auditLog.actorLabel}) like ${`%${escape(filter.actor.toLowerCase())}%`} escape '\\'`
-          : undefined,
-        filter.action
-          ? filter.action.endsWith('*')
-            ? like(auditLog.action, `${escape(filter.action.slice(0, -1))}%`)
-            : eq(auditLog.action, filter.action)
-          : undefined,
-        filter.target
-          ? and(eq(auditLog.targetKind, filter.target.kind), eq(auditLog.targetId, filter.target.id))
-          : undefined,
-        filter.from ? gte(auditLog.at, filter.from) : undefined,
-        filter.to ? lte(auditLog.at, filter.to) : undefined,
-        filter.only ? inArray(auditLog.appId, filter.only.length ? filter.only : [-1]) : undefined,
-      ),
-    )
+    .where(and(auditWhere(page), page.before === undefined ? undefined : lt(auditLog.id, page.before)))
     .orderBy(desc(auditLog.id))
-    .limit(filter.limit)
+    .limit(page.limit)
+}
+
+/** How many entries match, counted up to `most`. */
+export async function countAudit(db: Reader, filter: AuditFilter, most: number): Promise<number> {
+  const some = db.select({ id: auditLog.id }).from(auditLog).where(auditWhere(filter)).limit(most).as('some')
+  const [row] = await db.select({ n: count() }).from(some)
+  return row!.n
 }
 
 // Operators

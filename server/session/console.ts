@@ -1,6 +1,6 @@
 import * as z from 'zod'
 import { appAt, type App } from '#server/app/app.ts'
-import { instant, instantInput, page, pageInput, pageOf, readCursor } from '#server/console/page.ts'
+import { instant, instantInput, MOST_COUNTED, page, pageInput, pageOf, readCursor } from '#server/console/page.ts'
 import { procedure, rest, router } from '#server/console/trpc.ts'
 import { AppError } from '#server/error.ts'
 import { userLabel } from '#server/identity/label.ts'
@@ -63,8 +63,6 @@ const filterInput = {
   activeTo: instantInput.optional(),
 }
 const filterShape = z.strictObject(filterInput)
-
-const MOST_COUNTED = 10_000
 
 /** One session as the console lists it. */
 export async function showSession(runtime: Runtime, row: ListedSession): Promise<SessionItem> {

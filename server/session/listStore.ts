@@ -130,17 +130,13 @@ export async function countSessions(
 
 export const live = (now: Date): SQL | undefined => and(isNull(sessions.endedAt), gt(sessions.expiresAt, now))
 
-/** Sessions beyond `most` a user, oldest activity first: what a lower limit ends. At most `limit` of them. */
-export async function listSurplus(
-  db: Reader,
-  appId: number,
-  most: number,
-  now: Date,
-  limit: number,
-): Promise<number[]> {
-  const ranked = db
+/** An app's live sessions, each with its place among its user's, the one used last first. */
+const ofAppByUse = (db: Reader, appId: number, now: Date) =>
+  db
     .select({
       id: sessions.id,
+      userId: sessions.userId,
+      lastActiveAt: sessions.lastActiveAt,
       place:
         sql<number>`row_number() over (partition by ${sessions.userId} order by ${sessions.lastActiveAt} desc, ${sessions.id} desc)`.as(
           'place',
@@ -149,28 +145,31 @@ export async function listSurplus(
     .from(sessions)
     .where(and(eq(sessions.appId, appId), live(now)))
     .as('ranked')
+
+/** Sessions beyond `most` a user, oldest activity first: what a lower limit ends. At most `limit` of them. */
+export async function listSurplus(
+  db: Reader,
+  appId: number,
+  most: number,
+  now: Date,
+  limit: number,
+): Promise<number[]> {
+  const ranked = ofAppByUse(db, appId, now)
   const rows = await db.select({ id: ranked.id }).from(ranked).where(gt(ranked.place, most)).limit(limit)
   return rows.map((row) => row.id)
 }
 
-/** How many sessions of how many users stand beyond `most` a user, and how many live in all. */
-export async function countSurplus(db: Reader, appId: number, most: number, now: Date) {
-  const byUser = db
-    .select({ n: count().as('n') })
-    .from(sessions)
-    .where(and(eq(sessions.appId, appId), live(now)))
-    .groupBy(sessions.userId)
-    .as('by_user')
+/** How many sessions of how many users a policy would end now, beyond `most` a user or idle since `idleSince`, and how many live in all. */
+export async function countSurplus(db: Reader, appId: number, policy: { most: number; idleSince: Date }, now: Date) {
+  const ranked = ofAppByUse(db, appId, now)
+  const over = sql`${ranked.place} > ${policy.most} or ${ranked.lastActiveAt} <= ${sql.param(policy.idleSince, sessions.lastActiveAt)}`
   const [row] = await db
     .select({
-      sessions:
-        sql<number>`coalesce(sum(case when ${byUser.n} > ${most} then ${byUser.n} - ${most} else 0 end), 0)`.mapWith(
-          Number,
-        ),
-      users: sql<number>`coalesce(sum(case when ${byUser.n} > ${most} then 1 else 0 end), 0)`.mapWith(Number),
-      liveSessions: sql<number>`coalesce(sum(${byUser.n}), 0)`.mapWith(Number),
+      sessions: sql<number>`coalesce(sum(case when ${over} then 1 else 0 end), 0)`.mapWith(Number),
+      users: sql<number>`count(distinct case when ${over} then ${ranked.userId} end)`.mapWith(Number),
+      liveSessions: count(),
     })
-    .from(byUser)
+    .from(ranked)
   return row!
 }
 

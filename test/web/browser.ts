@@ -1,7 +1,10 @@
 /// <reference lib="dom" />
 import chromium from '@sparticuz/chromium'
 import { chromium as playwright, type Browser, type Page } from 'playwright-core'
-import type { Theme } from './pages.ts'
+import { afterAll, beforeAll } from 'vitest'
+import type { TestServer } from '../support/server.ts'
+
+export type Theme = 'light' | 'dark'
 
 // In one process the whole browser ends with the first page that closes; and the console must stand normal web security.
 const unwanted = [
@@ -12,8 +15,10 @@ const unwanted = [
   "--headless='shell'",
 ]
 
-export const launch = async (): Promise<Browser> =>
-  playwright.launch({
+export async function launch(): Promise<Browser> {
+  // Pages of text need no 3D, which costs a processor here.
+  chromium.setGraphicsMode = false
+  return playwright.launch({
     executablePath: await chromium.executablePath(),
     args: [
       ...chromium.args.filter((one) => !unwanted.includes(one)),
@@ -21,40 +26,76 @@ export const launch = async (): Promise<Browser> =>
       '--disable-background-networking',
     ],
   })
+}
 
-export type Visit = { page: Page; complaints: string[]; close(): Promise<void> }
+/** One browser for all tests of a file. */
+export function useBrowser(): () => Browser {
+  let browser: Browser
+  beforeAll(async () => {
+    browser = await launch()
+  })
+  afterAll(() => browser.close())
+  return () => browser
+}
 
-/** One page as an operator would have it open, and everything the browser complains about meanwhile. */
-export async function visit(
-  browser: Browser,
-  options: { theme?: Theme; width?: number; cookie?: { name: string; value: string; url: string } } = {},
-): Promise<Visit> {
-  const { theme = 'light', width = 1440, cookie } = options
+export type Visit = {
+  page: Page
+  /** What the browser complained about: script errors, refused content. Answers of 4xx are the server's business. */
+  complaints: string[]
+  /** Goes to an address of the console and waits until its data is drawn. */
+  open(path: string): Promise<void>
+  close(): Promise<void>
+}
+
+type Options = { cookie?: { name: string; value: string } | undefined; phone?: boolean; patience?: number }
+
+/** One window of an operator. */
+export async function visit(browser: Browser, server: TestServer, options: Options = {}): Promise<Visit> {
+  const { cookie, phone = false } = options
   const context = await browser.newContext({
-    viewport: { width, height: width < 768 ? 844 : 900 },
-    hasTouch: width < 768,
-    isMobile: width < 768,
+    baseURL: server.url,
+    viewport: phone ? { width: 390, height: 844 } : { width: 1440, height: 900 },
+    hasTouch: phone,
+    isMobile: phone,
     reducedMotion: 'reduce',
   })
-  if (cookie) await context.addCookies([cookie])
+  const { hostname } = new URL(server.url)
+  if (cookie) await context.addCookies([{ ...cookie, domain: hostname, path: '/', secure: true, httpOnly: true }])
   const page = await context.newPage()
-  page.setDefaultTimeout(5000)
-  await page.addInitScript((chosen) => localStorage.setItem('gatehouse.theme', chosen), theme)
+  page.setDefaultTimeout(options.patience ?? 5_000)
   const complaints: string[] = []
-  page.on(
-    'console',
-    (message) =>
-      message.type() === 'error' &&
-      !/the server responded with a status of 4/.test(message.text()) &&
-      complaints.push(message.text()),
-  )
+  page.on('console', (message) => {
+    if (message.type() !== 'error' || /the server responded with a status of 4/.test(message.text())) return
+    complaints.push(message.text())
+  })
   page.on('pageerror', (error) => complaints.push(error.message))
-  return { page, complaints, close: () => context.close() }
+  return { page, complaints, open: (path) => open(page, path), close: () => context.close() }
 }
 
-/** Goes there and waits until the data is drawn. */
-export async function open(page: Page, address: string): Promise<void> {
-  await page.goto(address, { waitUntil: 'networkidle' })
-  await page.locator('h1').first().waitFor()
-  await page.evaluate(() => document.fonts.ready.then(() => true))
+async function open(page: Page, path: string): Promise<void> {
+  await page.goto(`/console${path}`)
+  await drawn(page)
 }
+
+/** Waits until nothing is loading and nothing moves. */
+export async function drawn(page: Page): Promise<void> {
+  await page.locator('h1').first().waitFor({ state: 'attached' })
+  await page.waitForFunction(() => !document.querySelector('[data-skeleton], [aria-busy="true"]'))
+  await page.evaluate(async () => {
+    await document.fonts.ready
+    for (const animation of document.getAnimations())
+      if (animation.effect?.getComputedTiming().endTime !== Infinity) animation.finish()
+  })
+}
+
+/** Changes the theme as the operator's menu does. */
+export const setTheme = (page: Page, theme: Theme): Promise<void> =>
+  page.evaluate((theme) => {
+    localStorage.setItem('gatehouse.theme', theme)
+    dispatchEvent(new StorageEvent('storage'))
+    for (const animation of document.getAnimations())
+      if (animation.effect?.getComputedTiming().endTime !== Infinity) animation.finish()
+  }, theme)
+
+/** The real address bar of the console, without its origin. */
+export const addressOf = (page: Page): string => page.url().slice(new URL(page.url()).origin.length)

@@ -28,12 +28,12 @@ export const states: State[] = [
   },
   {
     name: 'confirm',
-    path: '/sessions?status=active',
+    path: '/apps',
     enter: async (page) => {
-      await page.getByLabel('Select all on this page').click()
-      await page.getByRole('button', { name: /^Select all/ }).click()
-      await page.getByRole('button', { name: 'Revoke all' }).click()
-      await page.getByRole('dialog').waitFor()
+      await page.getByRole('link', { name: 'Mini Wallet', exact: true }).click()
+      await page.getByRole('link', { name: 'Danger zone' }).click()
+      await page.getByRole('button', { name: 'Delete…' }).click()
+      await page.getByRole('dialog').getByLabel('Type “Mini Wallet” to confirm').waitFor()
     },
   },
   {
@@ -58,10 +58,10 @@ export const states: State[] = [
     name: 'policy impact',
     path: '/apps',
     enter: async (page) => {
-      await page.locator('a[data-row]').nth(1).click()
+      await page.getByRole('link', { name: 'Mini Wallet', exact: true }).click()
       await page.getByRole('link', { name: 'Session policy' }).click()
       await page.getByLabel('Sessions at the same time').fill('1')
-      await page.getByText(/signs out/).waitFor()
+      await page.getByText(/signs (out|nobody)/).waitFor()
     },
   },
   {
@@ -92,7 +92,7 @@ export const states: State[] = [
       await page.getByLabel('E-mail').fill('ada@example.com')
       await page.getByLabel('Password').fill('wrong')
       await page.getByRole('button', { name: 'Sign in' }).click()
-      await page.getByRole('alert').getByText(/./).first().waitFor()
+      await page.getByText('The e-mail address or the password is wrong').waitFor()
     },
   },
 ]

@@ -19,6 +19,7 @@ export type AuditEntry = Outputs['audit']['list']['items'][number]
 export type Me = Outputs['auth']['me']
 export type Inspection = Outputs['tokens']['inspect']
 export type SessionFilter = Inputs['sessions']['count']
+export type ApiKeyScope = NonNullable<Inputs['apiKeys']['create']['scopes']>[number]
 
 export type Problem = { code: string; message: string; hint?: string; fields: Record<string, string> }
 
@@ -45,8 +46,8 @@ export function problem(error: unknown): Problem {
 
 /** Sends a signed-out operator to the door, and back here afterwards. */
 export function leaveIfSignedOut(error: unknown): boolean {
-  if (!(error instanceof TRPCClientError) || (error.data as { httpStatus?: number } | null)?.httpStatus !== 401)
-    return false
+  const code = error instanceof TRPCClientError ? (error.data as { code?: string } | null)?.code : undefined
+  if (code !== 'token_invalid') return false
   const door = resolve('/sign-in')
   if (location.pathname === door) return false
   void goto(`${door}?next=${encodeURIComponent(location.pathname + location.search)}`)

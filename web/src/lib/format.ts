@@ -25,6 +25,14 @@ const number = new Intl.NumberFormat('en')
 export const count = (n: number) => number.format(n)
 export const plural = (n: number, one: string, many = `${one}s`) => `${count(n)} ${n === 1 ? one : many}`
 
+/** Lists are counted no further than this (server/console/page.ts). */
+const MOST_COUNTED = 10_000
+
+/** "4 apps"; where the count was given up, "10,000+ sessions". */
+export const upTo = (n: number, one: string, many?: string) =>
+  n < MOST_COUNTED ? plural(n, one, many) : `${counted(n)} ${many ?? `${one}s`}`
+export const counted = (n: number) => (n < MOST_COUNTED ? count(n) : `${count(MOST_COUNTED)}+`)
+
 const spans: [seconds: number, unit: string][] = [
   [86_400, 'day'],
   [3600, 'hour'],

@@ -20,6 +20,10 @@ export const operator = {
   get me() {
     return current
   },
+  /** Some operators look after some apps only, and so not after the installation. */
+  get everywhere() {
+    return current?.operator.appIds === null
+  },
   /** Only hides what the server would refuse; the server decides. */
   may(least: (typeof ranks)[number]) {
     const role = current?.operator.role ?? 'viewer'

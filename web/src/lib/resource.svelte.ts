@@ -5,7 +5,7 @@ const remembered = new Map<string, unknown>()
 const mounted = new Set<{ reload(): Promise<void> }>()
 
 /**
- * What a page shows of the server, keyed by what it asks for. A known answer is shown at once and refreshed behind it, so
+ * What a page shows of the server, keyed by what it asks for; a null key asks for nothing. A known answer is shown at once and refreshed behind it, so
  * going back never flashes; a changed key keeps the old rows (`stale`) until the new ones are there, so nothing jumps.
  */
 export class Resource<T> {
@@ -39,6 +39,7 @@ export class Resource<T> {
   }
 
   reload = async (): Promise<void> => {
+    if (!this.#key) return
     const turn = ++this.#turn
     const key = this.#key
     this.loading = true

@@ -1,8 +1,11 @@
+import type { Session } from './api.ts'
+
 export type Tone = 'ok' | 'warn' | 'bad' | 'accent' | 'plain'
+type EndReason = NonNullable<Session['endReason']>
 type Look = { glyph: string; word: string; tone: Tone }
 
 /** How a session ended, in the words of the console. Colour is never alone: each has a glyph and a word. */
-const ends: Record<string, Look & { why: string }> = {
+const ends: Record<EndReason, Look & { why: string }> = {
   logout: { glyph: '○', word: 'signed out', tone: 'plain', why: 'The user signed out.' },
   logout_all: { glyph: '○', word: 'signed out', tone: 'plain', why: 'The user signed out everywhere.' },
   limit_exceeded: {
@@ -32,14 +35,14 @@ const ends: Record<string, Look & { why: string }> = {
   absolute_timeout: { glyph: '◌', word: 'expired', tone: 'plain', why: 'It reached the app’s maximum lifetime.' },
 }
 
-export const endReasons = Object.entries(ends).map(([value, { word, why }]) => ({ value, word, why }))
+export const endReasons = (Object.keys(ends) as EndReason[]).map((value) => ({ value, ...ends[value] }))
 
 export function sessionLook(session: {
   status: string
   endReason?: string | null | undefined
 }): Look & { why?: string } {
   if (session.status === 'active') return { glyph: '●', word: 'active', tone: 'ok' }
-  return ends[session.endReason ?? ''] ?? { glyph: '○', word: 'ended', tone: 'plain' }
+  return ends[session.endReason as EndReason] ?? { glyph: '○', word: 'ended', tone: 'plain' }
 }
 
 const methods: Record<string, string> = { telegram: 'Telegram', ton: 'TON wallet', sso: 'SSO' }

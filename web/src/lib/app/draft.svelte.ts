@@ -28,3 +28,11 @@ export class Draft<T extends object> {
 }
 
 const copy = <T>(value: T): T => JSON.parse(JSON.stringify(value)) as T
+
+/** Members that may be missing, as text fields hold them; and back, an empty one cleared. */
+export const written = <T extends Record<string, string | null>>(values: T) =>
+  Object.fromEntries(Object.entries(values).map(([name, value]) => [name, value ?? ''])) as { [Key in keyof T]: string }
+export const emptied = <T extends Record<string, string>>(values: T) =>
+  Object.fromEntries(Object.entries(values).map(([name, value]) => [name, value.trim() || null])) as {
+    [Key in keyof T]: string | null
+  }

@@ -24,7 +24,7 @@ export function sessionFilter(): SessionFilter {
     userId: param('user'),
     q: param('q'),
     ip: param('ip'),
-    reason: param('reason'),
+    reason: oneOf(param('reason'), ...endReasons.map((one) => one.value)),
     status: oneOf(param('status'), 'active', 'ended'),
     method: oneOf(param('method'), 'telegram', 'ton', 'sso'),
     createdFrom: since(param('created')),

@@ -1,0 +1,129 @@
+import { changeApp } from '../../server/app/change.ts'
+import { cliActor } from '../../server/operator/audit.ts'
+import { createOperator } from '../../server/operator/create.ts'
+import type { App } from '../../server/app/app.ts'
+import type { Role } from '../../server/operator/operator.ts'
+import { password } from '../support/operator.ts'
+import { call, startServer, type Answer, type TestServer } from '../support/server.ts'
+import { signInWithTelegram } from '../support/signIn.ts'
+import { botToken, person, type TelegramPerson } from '../support/telegram.ts'
+import { account, newWallet, tonProof, type TestWallet } from '../support/wallet.ts'
+
+export const devices = {
+  android:
+    'Mozilla/5.0 (Linux; Android 15; Pixel 9 Build/AP4A; wv) AppleWebKit/537.36 (KHTML, like Gecko) Version/4.0 Chrome/143.0.0.0 Mobile Safari/537.36 Telegram-Android/12.2.1 (Google Pixel 9; Android 15; SDK 35; HIGH)',
+  ios: 'Mozilla/5.0 (iPhone; CPU iPhone OS 19_1 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Mobile/15E148 Telegram-iOS/12.1',
+  mac: 'Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/143.0.0.0 Safari/537.36',
+  windows: 'Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:145.0) Gecko/20100101 Firefox/145.0',
+}
+const agents = Object.values(devices)
+
+/** A real server with real time; `clock.pass` moves it against the world's clock. */
+export async function startInstallation(): Promise<TestServer> {
+  const server = await startServer({ keep: true, env: { GATEHOUSE_TRUST_PROXY: '127.0.0.0/8' } })
+  let ahead = 0
+  Object.defineProperty(server.clock, 'now', {
+    get: () => new Date(Date.now() + ahead),
+    set: (at: Date) => (ahead = at.getTime() - Date.now()),
+  })
+  return server
+}
+
+export async function addOperator(server: TestServer, role: Role, name?: string): Promise<string> {
+  const email = `${role}@example.com`
+  await createOperator(server.runtime, cliActor, { email, password, role, ...(name && { name }) })
+  return email
+}
+
+/** The cookie that an operator's browser holds after signing in. */
+export async function signInOperator(server: TestServer, email: string): Promise<{ name: string; value: string }> {
+  const answer = await call(server, 'POST', '/trpc/auth.signIn', { body: { email, password } })
+  const [name, value] = answer.headers.get('set-cookie')!.split(';')[0]!.split('=') as [string, string]
+  return { name, value }
+}
+
+export const signIn = (server: TestServer, app: App, user: TelegramPerson, device = devices.ios): Promise<Answer> =>
+  signInWithTelegram(server, app, user, { 'user-agent': device, 'x-forwarded-for': homeOf(user.id) })
+
+/** Everybody has an address of their own, some an IPv6 one. */
+const homeOf = (id: number): string =>
+  id % 5 === 0 ? `2001:db8:${(id % 4096).toString(16)}::${id % 97}` : `203.0.113.${id % 254}`
+
+/** A wallet signs in by `ton_proof`, as TON Connect hands it over. */
+export async function signInWithWallet(server: TestServer, app: App, wallet: TestWallet): Promise<Answer> {
+  const asked = await call(server, 'POST', `/v1/apps/${app.slug}/ton/nonce`, { body: {} })
+  const { id, nonce } = asked.body as { id: string; nonce: string }
+  const proof = tonProof(wallet, nonce, server.clock.now, { domain: app.settings.ton.domains[0]! })
+  return call(server, 'POST', `/v1/apps/${app.slug}/ton/login`, {
+    body: { id, account: account(wallet), proof },
+    headers: { 'user-agent': 'Tonkeeper/5.3.1 (iOS)', 'x-forwarded-for': '198.51.100.24' },
+  })
+}
+
+const names =
+  'jack mei kira noor ivan olga sam lea tariq yuki bruno ana pavel wei femi lucia omar nina hugo sara'.split(' ')
+const people = names.map((name, place) => ({
+  ...person(310_000_000 + place * 7919),
+  first_name: name[0]!.toUpperCase() + name.slice(1),
+  username: place === 7 ? 'a_very_long_telegram_username_in' : `${name}_${40 + place}`,
+}))
+
+export type Populated = {
+  server: TestServer
+  apps: { quest: App; wallet: App; arena: App }
+  /** Ids that pages are opened with. */
+  ids: { session: string; evicted: string; user: string; app: string }
+  /** The access token of a session that lives. */
+  token: string
+}
+
+/** A day in the life of three apps: some dozens of people sign in through the public API, with what Telegram and wallets really sign. */
+export async function populate(server: TestServer, signIns = 16): Promise<Populated> {
+  const { clock, runtime } = server
+  clock.pass(-23 * 3600)
+  const [quest, wallet, arena] = [
+    await server.createApp({
+      name: 'Ton Quest',
+      telegram: { botToken },
+      audiences: ['ton-quest', 'ton-quest-staging'],
+      ton: { domains: ['quest.example.com'] },
+      allowedOrigins: ['https://quest.example.com'],
+      branding: { supportEmail: 'help@quest.example.com', primaryColor: '#0064bf' },
+    }),
+    await server.createApp({
+      name: 'Mini Wallet',
+      telegram: { botToken },
+      audiences: ['mini-wallet'],
+      ton: { domains: ['wallet.example.com'] },
+      sessionPolicy: { maxConcurrentSessions: 3 },
+    }),
+    await server.createApp({
+      name: 'Arena Bot',
+      telegram: { botToken },
+      sessionPolicy: { maxConcurrentSessions: 2, accessTokenFormat: 'opaque' },
+    }),
+  ]
+  const wallets = Array.from({ length: 6 }, () => newWallet())
+  let last: Answer | undefined
+  for (let round = 0; round < signIns; round++) {
+    // More in the evening than at night, as it is.
+    clock.pass(Math.round(((1 + 0.75 * Math.sin((round / signIns) * 6.3)) * 21 * 3600) / signIns))
+    const app = [quest, wallet, quest, arena, wallet][round % 5]!
+    const who = people[(round * 7 + (round >> 2)) % people.length]!
+    if (round % 9 === 4) await signInWithWallet(server, round % 2 ? quest : wallet, wallets[round % wallets.length]!)
+    else last = await signIn(server, app, who, agents[round % agents.length])
+  }
+  await changeApp(runtime, cliActor, arena.id, { sessionPolicy: { idleTimeout: 172_800 } })
+  // One person on two devices in turn: the second sign-in evicts the first.
+  const first = await signIn(server, quest, people[0]!, devices.android)
+  clock.pass(900)
+  last = await signIn(server, quest, people[0]!, devices.mac)
+  clock.now = new Date()
+  const { session, user, accessToken } = last.body
+  return {
+    server,
+    apps: { quest, wallet, arena },
+    ids: { session: session.id, evicted: first.body['session'].id, user: user.id, app: quest.publicId },
+    token: accessToken,
+  }
+}
