@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync } from 'node:fs'
+import { existsSync, mkdirSync, statSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 
 /**
@@ -7,13 +7,15 @@ import { dirname, resolve } from 'node:path'
  */
 export function makeFolder(path: string): void {
   const folder = resolve(path)
-  if (existsSync(folder)) return
+  // With a file in its place mkdir says so.
+  if (existsSync(folder) && statSync(folder).isDirectory()) return
   const parent = dirname(folder)
   if (parent !== folder) makeFolder(parent)
   try {
     mkdirSync(folder)
   } catch (error) {
     // Another process, starting at the same moment, was first.
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+    if (existsSync(folder) && statSync(folder).isDirectory()) return
+    throw error
   }
 }
