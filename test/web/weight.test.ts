@@ -76,7 +76,9 @@ test('files are sent as the build compressed them, under the policy and for as l
     const again = await send(server.url, path, { 'if-none-match': plain.headers['etag']! })
     expect([again.status, again.body.length]).toEqual([304, 0])
   }
-  for (const missing of ['/_app/immutable/nope.js', '/200.txt', '/..%2f..%2fpackage.json'].map((path) => `/console${path}`))
+  for (const missing of ['/_app/immutable/nope.js', '/200.txt', '/..%2f..%2fpackage.json'].map(
+    (path) => `/console${path}`,
+  ))
     expect([missing, (await send(server.url, missing, {})).status]).toEqual([missing, 404])
   expect((await call(server, 'POST', '/console/sessions', { body: {} })).status).toBe(404)
 })
