@@ -14,6 +14,8 @@ export default function setup(): void {
   if (existsSync(built) && statSync(built).mtimeMs > newest) return
   execFileSync(process.execPath, ['../node_modules/vite/bin/vite.js', 'build', '--logLevel', 'error'], {
     cwd: web,
+    // Vitest runs as NODE_ENV=test, under which Vite would build for development.
+    env: { ...process.env, NODE_ENV: 'production' },
     stdio: ['ignore', 'ignore', 'inherit'],
   })
 }

@@ -7,6 +7,7 @@ import { password } from '../support/operator.ts'
 import { startServer, type Answer, type TestServer } from '../support/server.ts'
 import { checkSession } from '../support/signIn.ts'
 import { botToken, person } from '../support/telegram.ts'
+import { audit } from './audit.ts'
 import { addressOf, drawn, useBrowser, visit, type Visit } from './browser.ts'
 import { addOperator, devices, signIn, signInOperator, startInstallation } from './installation.ts'
 
@@ -83,7 +84,7 @@ test('from the set-up link to the first session, and its end by keyboard alone',
   await page.keyboard.press('r')
   await page.getByText('Session of @person1001 revoked').waitFor()
   expect(await refusal(server, signedIn)).toEqual([401, 'revoked_by_operator'])
-  await drawer.getByText('By ada@example.com').waitFor()
+  await drawer.getByText('An operator ended it. By ada@example.com.').waitFor()
   await page.keyboard.press('Escape')
   await drawer.waitFor({ state: 'detached' })
   // The keyboard is where it was: on the row.
@@ -281,6 +282,7 @@ test('a server that is gone is told in words, and the page recovers when it is b
   await page.getByRole('link', { name: 'Users' }).first().click()
   await page.getByText('The server did not answer').waitFor()
   expect(addressOf(page)).toBe('/console/users')
+  expect(await audit(page, [1440])).toEqual([])
   await startServer({
     databaseUrl: server.runtime.config.databaseUrl,
     now: server.clock.now,

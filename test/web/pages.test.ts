@@ -17,6 +17,20 @@ beforeAll(async () => {
 })
 afterAll(() => populated.server.stop())
 
+/** Opens each page and answers what is wrong with it. */
+async function auditAll(window: Visit, paths: { path: string; title?: string }[], widths: number[]) {
+  const found: Record<string, string[]> = {}
+  for (const { path, title } of paths) {
+    await window.open(path)
+    const faults = await audit(window.page, widths)
+    const named = await window.page.title()
+    if (title && named !== `${title} · Gatehouse`) faults.push(`title is ${named}`)
+    faults.push(...window.complaints.splice(0))
+    if (faults.length > 0) found[path] = faults
+  }
+  return found
+}
+
 const windows = [
   { name: 'on a desk', phone: false, widths: [1440] },
   { name: 'on a phone', phone: true, widths: [390, 320] },
@@ -30,16 +44,7 @@ describe.each(windows)('$name', ({ phone, widths }) => {
   afterAll(() => window.close())
 
   test('every page is accessible, has its title, fits its window and breaks no policy', async () => {
-    const found: Record<string, string[]> = {}
-    for (const { path, title } of routes(populated)) {
-      await window.open(path)
-      const faults = await audit(window.page, widths)
-      const named = await window.page.title()
-      if (named !== `${title} · Gatehouse`) faults.push(`title is ${named}`)
-      faults.push(...window.complaints.splice(0))
-      if (faults.length > 0) found[path] = faults
-    }
-    expect(found).toEqual({})
+    expect(await auditAll(window, routes(populated), widths)).toEqual({})
   }, 300_000)
 
   test('so is what lies between two clicks: palette, dialogs, selections, refusals', async () => {
@@ -61,3 +66,24 @@ describe.each(windows)('$name', ({ phone, widths }) => {
     expect(found).toEqual({})
   }, 300_000)
 })
+
+test('an installation in which nothing has happened yet says what to do next', async () => {
+  const server = await startInstallation()
+  const window = await visit(browser(), server, {
+    cookie: await signInOperator(server, await addOperator(server, 'owner')),
+    phone: true,
+  })
+  const paths = ['/', '/sessions', '/users', '/apps'].map((path) => ({ path }))
+  expect(await auditAll(window, paths, [390])).toEqual({})
+  await window.page.getByRole('link', { name: 'New app' }).last().waitFor()
+  await window.close()
+  await server.stop()
+}, 120_000)
+
+test('a viewer sees pages that are whole', async () => {
+  const { server, ids } = populated
+  const window = await visit(browser(), server, { cookie: await signInOperator(server, 'viewer@example.com') })
+  const paths = [`/sessions/${ids.session}`, `/users/${ids.user}`, `/apps/${ids.app}?tab=policy`, '/operators']
+  expect(await auditAll(window, [...paths.map((path) => ({ path }))], [1440])).toEqual({})
+  await window.close()
+}, 120_000)

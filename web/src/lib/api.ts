@@ -31,14 +31,18 @@ const hints: Record<string, string> = {
   unreachable: 'Check that Gatehouse is running and that you are online, then try again.',
 }
 
+const unanswered = { code: 'unreachable', message: 'The server did not answer.', hint: hints['unreachable']! }
+
 /** What went wrong and what to do about it, whatever was thrown. */
 export function problem(error: unknown): Problem {
+  // A page's own code that does not come is the same trouble as data that does not.
+  if (error instanceof TypeError && /module/.test(error.message)) return { ...unanswered, fields: {} }
   if (!(error instanceof TRPCClientError))
     return { code: 'unknown', message: error instanceof Error ? error.message : String(error), fields: {} }
   const data = error.data as { code?: string; errors?: { path: string; message: string }[] } | null | undefined
   const code = data?.code ?? 'unreachable'
   const fields = Object.fromEntries((data?.errors ?? []).map((fault) => [fault.path, fault.message]))
-  const message = data ? error.message : 'The server did not answer.'
+  const message = data ? error.message : unanswered.message
   return { code, message, fields, ...(hints[code] ? { hint: hints[code] } : {}) }
 }
 
