@@ -7,8 +7,8 @@ import { routes } from './routes.ts'
 const folder = process.env['LOOK']
 const browser = useBrowser()
 
-// For human eyes: LOOK=/tmp/look npx vitest run --config test/vitest.config.ts --project web look
-test.runIf(folder)('every page as a picture', { timeout: 600_000 }, async () => {
+// For human eyes, not among the tests: LOOK=/tmp/look npx vitest run --config test/vitest.config.ts --project web look
+test('every page as a picture', { timeout: 600_000 }, async () => {
   const server = await startInstallation()
   const populated = await populate(server, 60)
   const cookie = await signInOperator(server, await addOperator(server, 'owner', 'Ada Byron'))
