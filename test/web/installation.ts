@@ -107,7 +107,7 @@ export async function populate(server: TestServer, signIns = 16): Promise<Popula
   let last: Answer | undefined
   for (let round = 0; round < signIns; round++) {
     // More in the evening than at night, as it is.
-    clock.pass(Math.round(((1 + 0.75 * Math.sin((round / signIns) * 6.3)) * 21 * 3600) / signIns))
+    clock.pass(Math.round(((1 + 0.75 * Math.sin((round / signIns) * 6.3)) * 22.6 * 3600) / signIns))
     const app = [quest, wallet, quest, arena, wallet][round % 5]!
     const who = people[(round * 7 + (round >> 2)) % people.length]!
     if (round % 9 === 4) await signInWithWallet(server, round % 2 ? quest : wallet, wallets[round % wallets.length]!)
