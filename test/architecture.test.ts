@@ -47,7 +47,7 @@ const rules: Rules = {
     ...['@ton/core', 'graphql', 'graphql-yoga', '@escape.tech'],
   ],
   'server/console': [
-    ...[...base, 'server/http', 'express', '@trpc/server', 'trpc-to-openapi'],
+    ...[...base, 'server/http', 'express', 'sirv', '@trpc/server', 'trpc-to-openapi'],
     ...['server/app', 'server/identity', 'server/operator', 'server/session', 'server/token'],
   ],
 }
