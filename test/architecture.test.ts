@@ -13,7 +13,8 @@ const data = ['server/db', 'drizzle-orm', 'server/secret']
 const edges = ['server/http', 'express', 'server/console']
 
 const rules: Rules = {
-  'server/db': ['server/error.ts', 'server/folder.ts', 'drizzle-orm', 'better-sqlite3', 'pg'],
+  'server/db': ['server/db/schema', 'server/error.ts', 'server/folder.ts', 'drizzle-orm', 'better-sqlite3', 'pg'],
+  'server/db/schema': ['server/db', 'drizzle-orm'],
   'server/secret': ['server/config.ts', 'server/folder.ts'],
   'server/http': [
     ...[...base, ...data, 'express', 'ipaddr.js', 'rate-limiter-flexible'],

@@ -1,0 +1,75 @@
+import { isNotNull } from 'drizzle-orm'
+import { bytes, id, index, instant, ref, table, text, uniqueIndex } from '../dialect.ts'
+import { apps } from './app.ts'
+
+/** A person as one app knows them. Users are never shared between apps: whoever holds an app's bot token can forge its logins. */
+export const users = table(
+  'users',
+  {
+    id: id(),
+    appId: ref()
+      .notNull()
+      .references(() => apps.id, { onDelete: 'cascade' }),
+    profileSealed: bytes(),
+    emailHash: bytes(),
+    createdAt: instant().notNull(),
+    blockedAt: instant(),
+    blockedReason: text(),
+  },
+  (user) => [
+    index('users_app').on(user.appId, user.id),
+    index('users_email').on(user.emailHash).where(isNotNull(user.emailHash)),
+  ],
+)
+
+/** One proof bound to a user: a Telegram id, a TON address, an SSO subject. */
+export const identities = table(
+  'identities',
+  {
+    id: id(),
+    appId: ref()
+      .notNull()
+      .references(() => apps.id, { onDelete: 'cascade' }),
+    userId: ref()
+      .notNull()
+      .references(() => users.id, { onDelete: 'cascade' }),
+    kind: text({ enum: ['telegram', 'ton', 'sso'] }).notNull(),
+    subjectHash: bytes().notNull(),
+    subjectSealed: bytes().notNull(),
+    usernameHash: bytes(),
+    detailsHash: bytes(),
+    detailsSealed: bytes(),
+    publicKey: bytes(),
+    createdAt: instant().notNull(),
+  },
+  (identity) => [
+    uniqueIndex('identities_subject').on(identity.appId, identity.kind, identity.subjectHash),
+    index('identities_user').on(identity.userId),
+    index('identities_username').on(identity.usernameHash).where(isNotNull(identity.usernameHash)),
+  ],
+)
+
+/** Nabi's profile: a handle owned by a wallet address. */
+export const profiles = table(
+  'profiles',
+  {
+    id: id(),
+    appId: ref()
+      .notNull()
+      .references(() => apps.id, { onDelete: 'cascade' }),
+    userId: ref()
+      .notNull()
+      .references(() => users.id, { onDelete: 'cascade' }),
+    handle: text().notNull(),
+    handleKey: text().notNull(),
+    ownedBy: text().notNull(),
+    dataSealed: bytes().notNull(),
+    createdAt: instant().notNull(),
+    updatedAt: instant().notNull(),
+  },
+  (profile) => [
+    uniqueIndex('profiles_handle').on(profile.appId, profile.handleKey),
+    index('profiles_owner').on(profile.appId, profile.ownedBy),
+    index('profiles_user').on(profile.userId),
+  ],
+)

@@ -1,0 +1,62 @@
+import { isNotNull, isNull } from 'drizzle-orm'
+import { bytes, id, index, instant, integer, ref, table, text, uniqueIndex } from '../dialect.ts'
+import { apps } from './app.ts'
+import { users } from './identity.ts'
+
+/** A login that can be listed and ended. A live one holds a seat, and no two live sessions of a user hold the same. */
+export const sessions = table(
+  'sessions',
+  {
+    id: id(),
+    appId: ref()
+      .notNull()
+      .references(() => apps.id, { onDelete: 'cascade' }),
+    userId: ref()
+      .notNull()
+      .references(() => users.id, { onDelete: 'cascade' }),
+    identityId: ref().notNull(),
+    seat: integer().notNull(),
+    method: text({ enum: ['telegram', 'ton', 'sso'] }).notNull(),
+    ip: text(),
+    userAgent: text(),
+    createdAt: instant().notNull(),
+    lastActiveAt: instant().notNull(),
+    // Minutes since the epoch of lastActiveAt: indexed in its place, because a touch within the same minute then leaves every index alone.
+    activeMinute: integer().notNull(),
+    expiresAt: instant().notNull(),
+    endedAt: instant(),
+    endReason: text(),
+    endedBy: text(),
+    refreshHash: bytes().notNull(),
+    refreshExpiresAt: instant().notNull(),
+    refreshGeneration: integer().notNull().default(0),
+    refreshedAt: instant(),
+    refreshSuccessorSealed: bytes(),
+  },
+  (session) => [
+    uniqueIndex('sessions_seat').on(session.userId, session.seat).where(isNull(session.endedAt)),
+    index('sessions_live').on(session.id).where(isNull(session.endedAt)),
+    index('sessions_user').on(session.userId, session.id),
+    index('sessions_app').on(session.appId, session.id),
+    index('sessions_ip').on(session.ip, session.id),
+    index('sessions_created').on(session.createdAt),
+    index('sessions_ended').on(session.endedAt).where(isNotNull(session.endedAt)),
+    index('sessions_active').on(session.activeMinute),
+    index('sessions_reason').on(session.endReason, session.id).where(isNotNull(session.endReason)),
+  ],
+)
+
+/** What happened to a session between its login and its end. */
+export const sessionEvents = table(
+  'session_events',
+  {
+    id: id(),
+    sessionId: ref()
+      .notNull()
+      .references(() => sessions.id, { onDelete: 'cascade' }),
+    at: instant().notNull(),
+    kind: text({ enum: ['refreshed', 'refresh_reused'] }).notNull(),
+    detail: text(),
+  },
+  (event) => [index('session_events_session').on(event.sessionId, event.id)],
+)
