@@ -18,7 +18,7 @@ const rules: Rules = {
   'server/secret': ['server/config.ts', 'server/folder.ts'],
   'server/http': [
     ...[...base, ...data, 'express', 'ipaddr.js', 'rate-limiter-flexible'],
-    ...['server/app', 'server/session', 'server/token'],
+    ...['server/app', 'server/identity/publicUser.ts', 'server/session', 'server/token'],
   ],
   'server/app': [...base, ...data, ...edges, 'server/operator', 'server/session'],
   'server/operator': [...base, ...data, ...edges, 'server/app', 'server/session'],

@@ -42,14 +42,11 @@ export function signJwt({ kid, privateKey }: SigningKey, typ: string, claims: JW
 }
 
 /**
- * The claims of an access token that this installation signed. Whether it has expired and whether its session lives is for the caller to see.
+ * The claims of an access token that this installation signed, remembered for the next time. Whether it has expired and whether its session lives is
+ * for the caller to see.
  * @throws AppError token_invalid
  */
 export async function verifyAccessJwt(runtime: Runtime, token: string): Promise<AccessClaims> {
-  return runtime.verified.get(token) ?? (await verify(runtime, token))
-}
-
-async function verify(runtime: Runtime, token: string): Promise<AccessClaims> {
   if (!looksLikeJwt(token)) throw invalid()
   const payload = await verifySigned(runtime, token)
   const sessionId = runtime.vault.ids.parse('ses', String(payload['sid']))
