@@ -3,11 +3,11 @@ import type { Config } from './config.ts'
 import { openDatabase } from './db/open.ts'
 import { createLimits } from './http/limits.ts'
 import type { Runtime } from './runtime.ts'
+import { createRemembered } from './secret/remembered.ts'
 import { secretKey } from './secret/secretKey.ts'
 import { createVault } from './secret/vault.ts'
 import { createActivity } from './session/activity.ts'
 import { createSigningKeys } from './token/keys.ts'
-import { createVerifiedTokens } from './token/verified.ts'
 
 /** Opens everything a configuration names. The schema must stand already (db/migrate.ts). `closeRuntime` takes it down. */
 export function createRuntime(
@@ -32,7 +32,8 @@ export function createRuntime(
     vault,
     apps: new Map(),
     keys: createSigningKeys(db, vault, now),
-    verified: createVerifiedTokens(),
+    verified: createRemembered(),
+    proven: createRemembered(),
     activity: createActivity(db, (error) => log.error({ err: error }, 'activity was not written and will be again')),
     limits: createLimits(db, config.rateLimits, vault),
     stopping: false,

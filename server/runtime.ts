@@ -3,10 +3,11 @@ import type { AppCache } from './app/app.ts'
 import type { Config } from './config.ts'
 import type { Database } from './db/database.ts'
 import type { Limits } from './http/limits.ts'
+import type { Remembered } from './secret/remembered.ts'
 import type { Vault } from './secret/vault.ts'
 import type { Activity } from './session/activity.ts'
 import type { SigningKeys } from './token/keys.ts'
-import type { VerifiedTokens } from './token/verified.ts'
+import type { AccessClaims } from './token/accessClaims.ts'
 
 /** Everything that touches the world, and what is remembered between calls. A test passes another clock, another database. */
 export type Runtime = {
@@ -20,7 +21,10 @@ export type Runtime = {
   vault: Vault
   apps: AppCache
   keys: SigningKeys
-  verified: VerifiedTokens
+  /** JWTs whose signature was checked: it saves that and nothing else, `exp` is compared and the session looked up on every call. */
+  verified: Remembered<AccessClaims>
+  /** Opaque tokens and API keys whose secret was compared, and their row, which is looked up on every call. */
+  proven: Remembered<number>
   activity: Activity
   limits: Limits
   /** Set when the process is asked to stop, so that load balancers send nothing new. */

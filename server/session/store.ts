@@ -1,7 +1,7 @@
 import { and, asc, desc, eq, gt, inArray, isNull, lt, sql, type SQL } from 'drizzle-orm'
 import type { Reader, Transaction } from '#server/db/database.ts'
 import { accessTokens, apps, sessionEvents, sessions, users } from '#server/db/schema.ts'
-import { markOf } from '#server/db/mark.ts'
+import { hexOf, markOf } from '#server/db/bytes.ts'
 import { param, statement } from '#server/db/statement.ts'
 import type { EndReason, SessionRow } from './session.ts'
 
@@ -48,7 +48,7 @@ const ofToken = statement('session_of_token', (db) =>
   db
     .select({
       ...checked,
-      token: { id: accessTokens.id, hash: accessTokens.tokenHash, expiresAt: accessTokens.expiresAt },
+      token: { id: accessTokens.id, hash: hexOf(accessTokens.tokenHash), expiresAt: accessTokens.expiresAt },
     })
     .from(accessTokens)
     .innerJoin(sessions, eq(sessions.id, accessTokens.sessionId))

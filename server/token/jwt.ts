@@ -4,7 +4,7 @@ import { audienceOf, type App } from '#server/app/app.ts'
 import { AppError } from '#server/error.ts'
 import type { Runtime } from '#server/runtime.ts'
 import type { SigningKey } from './keys.ts'
-import type { AccessClaims } from './verified.ts'
+import type { AccessClaims } from './accessClaims.ts'
 
 /** jose decodes base64url leniently (padding, blanks, unused bits), so that one token would have many spellings: this is the only one. */
 const SHAPE = /^[A-Za-z0-9_-]{1,512}\.[A-Za-z0-9_-]{1,4096}\.[A-Za-z0-9_-]{85}[AQgw]$/

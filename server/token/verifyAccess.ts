@@ -1,7 +1,7 @@
 import { appAt, type App } from '#server/app/app.ts'
 import { AppError } from '#server/error.ts'
 import type { Runtime } from '#server/runtime.ts'
-import { matches, readOpaque } from '#server/secret/opaque.ts'
+import { proveOpaque } from '#server/secret/opaque.ts'
 import { refuseEnded } from '#server/session/ended.ts'
 import { timedOut } from '#server/session/session.ts'
 import { findSession, findSessionOfToken, type FoundSession } from '#server/session/store.ts'
@@ -43,10 +43,14 @@ async function verifyJwt(runtime: Runtime, token: string): Promise<Access> {
 }
 
 async function verifyOpaque(runtime: Runtime, token: string): Promise<Access> {
-  const presented = readOpaque(runtime.vault.ids, token)
-  const row = presented?.kind === 'at' ? await findSessionOfToken(runtime.db, presented.row) : undefined
-  if (!row || !presented || !matches(presented.secret, row.token.hash))
-    throw new AppError('token_invalid', 'This is not an access token of ours')
+  const row = await proveOpaque(
+    runtime,
+    'at',
+    token,
+    (id) => findSessionOfToken(runtime.db, id),
+    (row) => Buffer.from(row.token.hash, 'hex'),
+  )
+  if (!row) throw new AppError('token_invalid', 'This is not an access token of ours')
   const { found, app } = await assertLive(runtime, row)
   const { id, expiresAt } = row.token
   const tokenExpiresAt = slidingExpiry(runtime, app, { id, expiresAt }, found.session.expiresAt)

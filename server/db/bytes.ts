@@ -9,3 +9,7 @@ export const markOf = (sealed: Column) =>
   dialect === 'sqlite'
     ? sql<string | null>`hex(substr(${sealed}, 2, 12))`
     : sql<string | null>`encode(substring(${sealed} from 2 for 12), 'hex')`
+
+/** Bytes as hexadecimal text, which the driver hands over at a fourth of the price. */
+export const hexOf = (bytes: Column) =>
+  dialect === 'sqlite' ? sql<string>`hex(${bytes})` : sql<string>`encode(${bytes}, 'hex')`
