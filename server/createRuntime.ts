@@ -2,6 +2,8 @@ import { pino, type DestinationStream } from 'pino'
 import type { Config } from './config.ts'
 import { openDatabase } from './db/open.ts'
 import { createLimits } from './http/limits.ts'
+import type { Lookup } from './http/outbound/lookup.ts'
+import { createOutbound } from './http/outbound/outbound.ts'
 import type { Runtime } from './runtime.ts'
 import { createRemembered } from './secret/remembered.ts'
 import { secretKey } from './secret/secretKey.ts'
@@ -12,7 +14,7 @@ import { createSigningKeys } from './token/keys.ts'
 /** Opens everything a configuration names. The schema must stand already (db/migrate.ts). `closeRuntime` takes it down. */
 export function createRuntime(
   config: Config,
-  parts: { now?: () => Date; fetch?: typeof fetch; logTo?: DestinationStream } = {},
+  parts: { now?: () => Date; lookup?: Lookup; logTo?: DestinationStream } = {},
 ): Runtime {
   const log = pino(
     { level: config.logLevel, base: null, timestamp: pino.stdTimeFunctions.isoTime },
@@ -27,7 +29,7 @@ export function createRuntime(
     config,
     db,
     now,
-    fetch: parts.fetch ?? fetch,
+    outbound: createOutbound(config.allowNetworks, parts.lookup),
     log,
     vault,
     apps: new Map(),
@@ -42,6 +44,7 @@ export function createRuntime(
 
 /** Writes what is only in memory and closes the database. */
 export async function closeRuntime(runtime: Runtime): Promise<void> {
+  await runtime.outbound.close()
   await runtime.activity.close()
   await runtime.db.close()
 }

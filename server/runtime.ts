@@ -3,6 +3,7 @@ import type { AppCache } from './app/app.ts'
 import type { Config } from './config.ts'
 import type { Database } from './db/database.ts'
 import type { Limits } from './http/limits.ts'
+import type { Outbound } from './http/outbound/outbound.ts'
 import type { Remembered } from './secret/remembered.ts'
 import type { Vault } from './secret/vault.ts'
 import type { Activity } from './session/activity.ts'
@@ -15,8 +16,8 @@ export type Runtime = {
   db: Database
   /** The only clock. */
   now: () => Date
-  /** The only way out; guarded in production (http/outbound.ts). */
-  fetch: typeof fetch
+  /** The only way out; guarded. */
+  outbound: Outbound
   log: Logger
   vault: Vault
   apps: AppCache

@@ -20,6 +20,7 @@ const rules: Rules = {
     ...[...base, ...data, 'express', 'ipaddr.js', 'rate-limiter-flexible'],
     ...['server/app', 'server/identity/publicUser.ts', 'server/session', 'server/token'],
   ],
+  'server/http/outbound': ['undici', 'ipaddr.js', 'server/http/address.ts'],
   'server/app': [...base, ...data, ...edges, 'server/operator', 'server/session'],
   'server/operator': [...base, ...data, ...edges, 'server/app', 'server/session'],
   'server/identity': [
