@@ -46,7 +46,7 @@ const rules: Rules = {
   'server/ton': [
     ...[...base, ...data, 'server/http', 'express'],
     ...['server/app', 'server/identity', 'server/profile', 'server/session', 'server/token'],
-    ...['@ton/core', 'graphql', 'graphql-yoga', '@escape.tech'],
+    ...['@ton/core', 'graphql', 'graphql-yoga', '@graphql-yoga/render-graphiql', '@escape.tech'],
   ],
   'server/console': [
     ...[...base, 'server/http', 'express', 'sirv', '@trpc/server', 'trpc-to-openapi'],
