@@ -1,6 +1,7 @@
 import { pino, type DestinationStream } from 'pino'
 import type { Config } from './config.ts'
 import { openDatabase } from './db/open.ts'
+import { createOutbox } from './delivery/outbox.ts'
 import { createLimits } from './http/limits.ts'
 import type { Runtime } from './runtime.ts'
 import { secretKey } from './secret/secretKey.ts'
@@ -8,6 +9,9 @@ import { createVault } from './secret/vault.ts'
 import { createActivity } from './session/activity.ts'
 import { createSigningKeys } from './token/keys.ts'
 import { createVerifiedTokens } from './token/verified.ts'
+import { openTelegramLane } from './notification/openTelegramLane.ts'
+import { openWebhookLane } from './webhook/lane.ts'
+import { createPlainWay } from './webhook/plainWay.ts'
 
 /** Opens everything a configuration names. The schema must stand already (db/migrate.ts). `closeRuntime` takes it down. */
 export function createRuntime(
@@ -23,7 +27,7 @@ export function createRuntime(
   })
   const vault = createVault(secretKey(config))
   const now = parts.now ?? (() => new Date())
-  return {
+  const runtime: Omit<Runtime, 'outbox'> = {
     config,
     db,
     now,
@@ -35,12 +39,19 @@ export function createRuntime(
     verified: createVerifiedTokens(),
     activity: createActivity(db, (error) => log.error({ err: error }, 'activity was not written and will be again')),
     limits: createLimits(db, config.rateLimits, vault),
+    outbound: createPlainWay(),
     stopping: false,
   }
+  const whole = runtime as Runtime
+  whole.outbox = createOutbox(whole, (tx, lane, now) =>
+    lane > 0 ? openWebhookLane(whole, tx, lane) : openTelegramLane(whole, tx, lane, now),
+  )
+  return whole
 }
 
 /** Writes what is only in memory and closes the database. */
 export async function closeRuntime(runtime: Runtime): Promise<void> {
   await runtime.activity.close()
+  await runtime.outbound.close()
   await runtime.db.close()
 }

@@ -3,6 +3,7 @@ import { consolePages } from './console/pages.ts'
 import { referencePages } from './console/reference.ts'
 import { consoleRoutes } from './console/routes.ts'
 import { AppError } from './error.ts'
+import { eventRoutes } from './event/routes.ts'
 import { answerErrors, requireJson } from './http/answer.ts'
 import { cors } from './http/cors.ts'
 import { healthRoutes } from './http/health.ts'
@@ -14,6 +15,7 @@ import { telegramRoutes } from './telegram/routes.ts'
 import { tokenRoutes } from './token/routes.ts'
 import { graphqlRoutes } from './ton/graphql.ts'
 import { tonRoutes } from './ton/routes.ts'
+import { webhookRoutes } from './webhook/routes.ts'
 
 /** The whole HTTP surface, on one page. */
 export function createHttp(runtime: Runtime): Express {
@@ -27,9 +29,11 @@ export function createHttp(runtime: Runtime): Express {
   // The calls that come with every request of an app stand first: Express tries one after the other.
   app.use(sessionRoutes(runtime, body))
   app.use(tokenRoutes(runtime))
+  app.use(eventRoutes(runtime))
   app.use(identityRoutes(runtime, body))
   app.use(telegramRoutes(runtime, body))
   app.use(tonRoutes(runtime, body))
+  app.use(webhookRoutes(runtime))
   app.use(consoleRoutes(runtime, body))
   app.use(referencePages(runtime))
   app.use(consolePages())

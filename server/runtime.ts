@@ -2,11 +2,13 @@ import type { Logger } from 'pino'
 import type { AppCache } from './app/app.ts'
 import type { Config } from './config.ts'
 import type { Database } from './db/database.ts'
+import type { Outbox } from './delivery/outbox.ts'
 import type { Limits } from './http/limits.ts'
 import type { Vault } from './secret/vault.ts'
 import type { Activity } from './session/activity.ts'
 import type { SigningKeys } from './token/keys.ts'
 import type { VerifiedTokens } from './token/verified.ts'
+import type { Outbound } from './webhook/plainWay.ts'
 
 /** Everything that touches the world, and what is remembered between calls. A test passes another clock, another database. */
 export type Runtime = {
@@ -23,6 +25,9 @@ export type Runtime = {
   verified: VerifiedTokens
   activity: Activity
   limits: Limits
+  outbound: Outbound
+  /** Sends what is owed because of events. */
+  outbox: Outbox
   /** Set when the process is asked to stop, so that load balancers send nothing new. */
   stopping: boolean
 }
