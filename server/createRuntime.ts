@@ -3,20 +3,21 @@ import type { Config } from './config.ts'
 import { openDatabase } from './db/open.ts'
 import { createOutbox } from './delivery/outbox.ts'
 import { createLimits } from './http/limits.ts'
+import type { Lookup } from './http/outbound/lookup.ts'
+import { createOutbound } from './http/outbound/outbound.ts'
 import type { Runtime } from './runtime.ts'
+import { createRemembered } from './secret/remembered.ts'
 import { secretKey } from './secret/secretKey.ts'
 import { createVault } from './secret/vault.ts'
 import { createActivity } from './session/activity.ts'
 import { createSigningKeys } from './token/keys.ts'
-import { createVerifiedTokens } from './token/verified.ts'
 import { openTelegramLane } from './notification/openTelegramLane.ts'
 import { openWebhookLane } from './webhook/lane.ts'
-import { createPlainWay } from './webhook/plainWay.ts'
 
 /** Opens everything a configuration names. The schema must stand already (db/migrate.ts). `closeRuntime` takes it down. */
 export function createRuntime(
   config: Config,
-  parts: { now?: () => Date; fetch?: typeof fetch; logTo?: DestinationStream } = {},
+  parts: { now?: () => Date; lookup?: Lookup; logTo?: DestinationStream } = {},
 ): Runtime {
   const log = pino(
     { level: config.logLevel, base: null, timestamp: pino.stdTimeFunctions.isoTime },
@@ -31,15 +32,15 @@ export function createRuntime(
     config,
     db,
     now,
-    fetch: parts.fetch ?? fetch,
+    outbound: createOutbound(config.allowNetworks, parts.lookup),
     log,
     vault,
     apps: new Map(),
     keys: createSigningKeys(db, vault, now),
-    verified: createVerifiedTokens(),
+    verified: createRemembered(),
+    proven: createRemembered(),
     activity: createActivity(db, (error) => log.error({ err: error }, 'activity was not written and will be again')),
     limits: createLimits(db, config.rateLimits, vault),
-    outbound: createPlainWay(),
     stopping: false,
   }
   const whole = runtime as Runtime
@@ -51,7 +52,7 @@ export function createRuntime(
 
 /** Writes what is only in memory and closes the database. */
 export async function closeRuntime(runtime: Runtime): Promise<void> {
-  await runtime.activity.close()
   await runtime.outbound.close()
+  await runtime.activity.close()
   await runtime.db.close()
 }

@@ -89,7 +89,7 @@ function showAttempt(runtime: Runtime, id: string, payload: string, attempt: Att
     explanation: explainOutcome(attempt.outcome, attempt.status),
     error: exchange?.error ?? null,
     durationMs: attempt.durationMs,
-    timings: attempt.timings === null ? null : (JSON.parse(attempt.timings) as Record<string, number>),
+    timings: attempt.timings === null ? null : (JSON.parse(attempt.timings) as Record<string, number | null>),
     address: attempt.address,
     request:
       exchange && attempt.signature !== null

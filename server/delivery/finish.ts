@@ -73,7 +73,7 @@ export function rowOf({ delivery, attempt }: Pick<Tried, 'delivery' | 'attempt'>
     outcome: attempt.outcome,
     status: attempt.status ?? null,
     durationMs: Math.round(attempt.durationMs),
-    timings: attempt.timings ? JSON.stringify(attempt.timings) : null,
+    timings: attempt.timings ? JSON.stringify(attempt.timings, rounded) : null,
     address: attempt.address ?? null,
     signature: attempt.signature ?? null,
     exchangeSealed: attempt.exchangeSealed ?? null,
@@ -92,3 +92,6 @@ function hourOf(lane: number, attempts: Attempt[], now: Date) {
     slowestMs: Math.max(...times),
   }
 }
+
+/** A tenth of a millisecond is exact enough. */
+const rounded = (_name: string, value: unknown) => (typeof value === 'number' ? Math.round(value * 10) / 10 : value)

@@ -5,11 +5,11 @@ import type { Claimed, ClaimedEvent } from './store.ts'
 export type Attempt = {
   at: Date
   durationMs: number
-  /** A stable word, such as `http_5xx` or `dns_nxdomain`; `ok` when it was taken. */
+  /** A stable word, such as `http_5xx` or `name_not_found`; `ok` when it was taken. */
   outcome: string
   status?: number | undefined
   /** Milliseconds of each phase. */
-  timings?: Record<string, number> | undefined
+  timings?: Record<string, number | null> | undefined
   /** The address that was connected to. */
   address?: string | undefined
   signature?: string | undefined

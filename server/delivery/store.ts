@@ -89,11 +89,11 @@ const claimFirst = claiming('deliveries_claim_ordered', first)
 export type Claimed = Awaited<ReturnType<typeof claimAny>>[number]
 
 /** Takes up to `limit` deliveries of a lane that are due, for one worker to send. */
-export function claimDeliveries(
+export async function claimDeliveries(
   tx: Transaction,
   claim: { lane: number; worker: number; now: Date; limit: number },
   ordered: boolean,
-): PromiseLike<Claimed[]> {
+): Promise<Claimed[]> {
   return ordered ? claimFirst(tx, claim) : claimAny(tx, claim)
 }
 

@@ -1,14 +1,17 @@
-import type { Request } from 'express'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { App } from '#server/app/app.ts'
 import { AppError } from '#server/error.ts'
 import type { Runtime } from '#server/runtime.ts'
+import type { SeenUser } from '#server/identity/publicUser.ts'
 import type { Origin } from '#server/session/open.ts'
 import { touchAccess, verifyAccess, type Access } from '#server/token/verifyAccess.ts'
-import { clientAddress, parseNetworks } from './address.ts'
+import { clientAddress, limitKey, parseNetworks } from './address.ts'
+import { setQuota } from './answer.ts'
 
 const BEARER = /^Bearer ([A-Za-z0-9._~+/-]+=*)$/i
 
 /** The token of `Authorization: Bearer …` (RFC 6750 §2.1; the only place a token is taken from). @throws AppError token_invalid */
-export function bearerToken(request: Request): string {
+export function bearerToken(request: IncomingMessage): string {
   const header = request.headers.authorization
   if (header === undefined) throw new AppError('token_invalid', 'Send an access token as Authorization: Bearer …')
   const token = BEARER.exec(header)?.[1]
@@ -17,21 +20,45 @@ export function bearerToken(request: Request): string {
   return token
 }
 
-/** Who makes this call, with a live session; the call counts as activity. @throws AppError as `verifyAccess` */
-export async function authenticate(runtime: Runtime, request: Request): Promise<Access> {
+/**
+ * Who makes this call, with a live session; the call counts as activity, and against what its address may make.
+ * @throws AppError as `verifyAccess`, and rate_limited
+ */
+export async function authenticate(
+  runtime: Runtime,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<Access> {
   const access = await verifyAccess(runtime, bearerToken(request))
+  if (runtime.config.rateLimits) await spendCall(runtime, access.app, request, response)
   return touchAccess(runtime, access, runtime.now())
+}
+
+/** Counts a public call against what its address may make in this app, and says in the headers what is left. @throws AppError rate_limited */
+export async function spendCall(
+  runtime: Runtime,
+  app: App,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  const key = limitKey(addressOf(runtime, request))
+  setQuota(response, await runtime.limits.call(key, app.settings.rateLimits.callsPerAddress))
+}
+
+/** The user of a session, as far as its lookup tells. */
+export function seenUser({ session, found }: Access): SeenUser {
+  return { userId: session.userId, createdAt: found.userCreatedAt, profileMark: found.profileMark }
 }
 
 const trustedBy = new WeakMap<Runtime, ReturnType<typeof parseNetworks>>()
 
 /** The caller's address, seen through trusted proxies only. */
-export function addressOf(runtime: Runtime, request: Request): string {
+export function addressOf(runtime: Runtime, request: IncomingMessage): string {
   let trusted = trustedBy.get(runtime)
   if (!trusted) trustedBy.set(runtime, (trusted = parseNetworks(runtime.config.trustProxy)))
   return clientAddress(request, trusted)
 }
 
-export function originOf(runtime: Runtime, request: Request): Origin {
+export function originOf(runtime: Runtime, request: IncomingMessage): Origin {
   return { ip: addressOf(runtime, request), userAgent: request.headers['user-agent'] }
 }

@@ -38,30 +38,27 @@ async function ask(
   key: string | undefined,
   body: unknown,
 ): Promise<Record<string, unknown>> {
-  let response: Response
-  let text: string
-  try {
-    response = await runtime.fetch(url, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json', accept: 'application/json', ...(key && { 'x-api-key': key }) },
-      body: JSON.stringify(body),
-      redirect: 'error',
-      signal: AbortSignal.timeout(TIMEOUT_MS),
-    })
-    text = await response.text()
-  } catch (cause) {
-    throw unavailable('The TON API cannot be reached', { cause })
-  }
+  const response = await runtime.outbound.request({
+    url,
+    method: 'POST',
+    headers: { 'content-type': 'application/json', accept: 'application/json', ...(key && { 'x-api-key': key }) },
+    body: JSON.stringify(body),
+    timeoutMs: TIMEOUT_MS,
+    maxBytes: MOST_BYTES,
+    idempotent: true,
+    configured: true,
+  })
+  if ('fault' in response) throw unavailable('The TON API cannot be reached', { cause: new Error(response.reason) })
   if (response.status === 429) {
-    const seconds = Number(response.headers.get('retry-after'))
+    const seconds = Number(response.headers['retry-after'])
     throw unavailable('The TON API asks us to slow down', { retryAfter: seconds > 0 ? Math.min(seconds, 60) : 1 })
   }
   if (response.status >= 500 && response.status !== 542) throw unavailable(`The TON API answers ${response.status}`)
   // 542 is the liteserver's own refusal, such as an account that is not there; 11 is the virtual machine's "no such method".
   if (response.status === 542) return { exit_code: 11 }
-  if (response.status !== 200 || text.length > MOST_BYTES) throw unavailable(`The TON API answers ${response.status}`)
+  if (response.status !== 200) throw unavailable(`The TON API answers ${response.status}`)
   try {
-    const answer: unknown = JSON.parse(text)
+    const answer: unknown = JSON.parse(response.body.toString())
     if (typeof answer === 'object' && answer !== null) return answer as Record<string, unknown>
   } catch (cause) {
     throw unavailable('The TON API does not answer JSON', { cause })

@@ -2,8 +2,8 @@ import type { Attempt, Verdict } from '#server/delivery/lane.ts'
 import { readRetryAfter } from '#server/delivery/schedule.ts'
 import type { Claimed, ClaimedEvent } from '#server/delivery/store.ts'
 import { extendPayload } from '#server/event/payload.ts'
+import type { FaultCode } from '#server/http/outbound/fault.ts'
 import type { Runtime } from '#server/runtime.ts'
-import { failureOf } from './failure.ts'
 import { signingKeys, type EndpointSecrets } from './secrets.ts'
 import { sign, type SigningKeys } from './sign.ts'
 
@@ -51,65 +51,48 @@ export async function sendWebhook(
   const timestamp = Math.floor(at.getTime() / 1000)
   const signature = sign(keysOf(target, at), { id, timestamp, body })
   const own = target.secrets.headers
-  const began = performance.now()
   const exchange: Exchange = { url: target.url, headerNames: Object.keys(own) }
   const sealed = () => runtime.vault.seal(mask(JSON.stringify(exchange), own), 'attempts.exchange')
-  try {
-    const answer = await runtime.outbound.request({
-      url: target.url,
-      method: 'POST',
-      headers: {
-        ...own,
-        'content-type': 'application/json',
-        'user-agent': 'Gatehouse/0.1 (Standard Webhooks 1.0)',
-        'webhook-id': id,
-        'webhook-timestamp': String(timestamp),
-        'webhook-signature': signature,
-        'x-gatehouse-event': event.type,
-        'x-gatehouse-attempt': String(delivery.tries + 1),
-      },
-      body,
-      timeoutMs: target.timeoutMs,
-      maxBytes: KEPT_BYTES,
-    })
-    const { status, timings, remoteAddress } = answer
-    exchange.response = {
-      headers: flatten(answer.headers),
-      body: answer.body.toString('utf8'),
-      truncated: answer.truncated,
-    }
-    return {
-      at,
-      durationMs: performance.now() - began,
-      outcome: outcomeOf(status),
-      status,
-      timings,
-      address: remoteAddress,
-      signature,
-      exchangeSealed: sealed(),
-      verdict: judge(status, readRetryAfter(exchange.response.headers['retry-after'], at)),
-    }
-  } catch (error) {
-    const { outcome, detail, remoteAddress, timings } = failureOf(error)
-    if (outcome === 'internal')
-      runtime.log.error({ err: error, endpoint: target.endpointId }, 'a webhook could not be sent for a fault of ours')
-    exchange.error = detail
-    return {
-      at,
-      durationMs: performance.now() - began,
-      outcome,
-      timings,
-      address: remoteAddress,
-      signature,
-      exchangeSealed: sealed(),
-      verdict:
-        outcome === 'blocked_target'
-          ? { kind: 'dead' }
-          : outcome === 'internal'
-            ? { kind: 'again', afterMs: 60_000 }
-            : { kind: 'retry' },
-    }
+  const answer = await runtime.outbound.request({
+    url: target.url,
+    method: 'POST',
+    headers: {
+      ...own,
+      'content-type': 'application/json',
+      'user-agent': 'Gatehouse/0.1 (Standard Webhooks 1.0)',
+      'webhook-id': id,
+      'webhook-timestamp': String(timestamp),
+      'webhook-signature': signature,
+      'x-gatehouse-event': event.type,
+      'x-gatehouse-attempt': String(delivery.tries + 1),
+    },
+    body,
+    timeoutMs: target.timeoutMs,
+    maxBytes: KEPT_BYTES,
+    truncate: true,
+    // Its id tells a receiver that it came twice, so a connection that was closed meanwhile is simply replaced.
+    idempotent: true,
+  })
+  const { total, ...phases } = answer.timings
+  const common = { at, durationMs: total, timings: phases, address: answer.remoteAddress ?? undefined, signature }
+  if ('fault' in answer) {
+    exchange.error = answer.reason
+    return { ...common, outcome: answer.fault, exchangeSealed: sealed(), verdict: judgeFault(answer.fault) }
   }
+  const { status, truncated } = answer
+  exchange.response = { headers: flatten(answer.headers), body: answer.body.toString('utf8'), truncated }
+  return {
+    ...common,
+    outcome: outcomeOf(status),
+    status,
+    exchangeSealed: sealed(),
+    verdict: judge(status, readRetryAfter(exchange.response.headers['retry-after'], at)),
+  }
+}
+
+/** What the guard refuses it will refuse again; after a change of settings an operator can replay it. */
+function judgeFault(fault: FaultCode): Verdict {
+  return { kind: fault === 'address_refused' || fault === 'url_invalid' ? 'dead' : 'retry' }
 }
 
 const outcomeOf = (status: number) => (status >= 200 && status < 300 ? 'ok' : `http_${Math.floor(status / 100)}xx`)
