@@ -1,6 +1,7 @@
 import { pino, type DestinationStream } from 'pino'
 import type { Config } from './config.ts'
 import { openDatabase } from './db/open.ts'
+import { createOutbox } from './delivery/outbox.ts'
 import { createLimits } from './http/limits.ts'
 import type { Lookup } from './http/outbound/lookup.ts'
 import { createOutbound } from './http/outbound/outbound.ts'
@@ -10,6 +11,8 @@ import { secretKey } from './secret/secretKey.ts'
 import { createVault } from './secret/vault.ts'
 import { createActivity } from './session/activity.ts'
 import { createSigningKeys } from './token/keys.ts'
+import { openTelegramLane } from './notification/openTelegramLane.ts'
+import { openWebhookLane } from './webhook/lane.ts'
 
 /** Opens everything a configuration names. The schema must stand already (db/migrate.ts). `closeRuntime` takes it down. */
 export function createRuntime(
@@ -25,7 +28,7 @@ export function createRuntime(
   })
   const vault = createVault(secretKey(config))
   const now = parts.now ?? (() => new Date())
-  return {
+  const runtime: Omit<Runtime, 'outbox'> = {
     config,
     db,
     now,
@@ -40,6 +43,11 @@ export function createRuntime(
     limits: createLimits(db, config.rateLimits, vault),
     stopping: false,
   }
+  const whole = runtime as Runtime
+  whole.outbox = createOutbox(whole, (tx, lane, now) =>
+    lane > 0 ? openWebhookLane(whole, tx, lane) : openTelegramLane(whole, tx, lane, now),
+  )
+  return whole
 }
 
 /** Writes what is only in memory and closes the database. */
