@@ -14,6 +14,7 @@ import { telegramRoutes } from './telegram/routes.ts'
 import { tokenRoutes } from './token/routes.ts'
 import { graphqlRoutes } from './ton/graphql.ts'
 import { tonRoutes } from './ton/routes.ts'
+import { walletRoutes } from './wallet/routes.ts'
 
 /** The whole HTTP surface, on one page. */
 export function createHttp(runtime: Runtime): Express {
@@ -30,6 +31,7 @@ export function createHttp(runtime: Runtime): Express {
   app.use(identityRoutes(runtime, body))
   app.use(telegramRoutes(runtime, body))
   app.use(tonRoutes(runtime, body))
+  app.use(walletRoutes(runtime, body))
   app.use(consoleRoutes(runtime, body))
   app.use(referencePages(runtime))
   app.use(consolePages())

@@ -47,6 +47,10 @@ const rules: Rules = {
     ...['server/app', 'server/identity', 'server/profile', 'server/session', 'server/token'],
     ...['@ton/core', 'graphql', 'graphql-yoga', '@escape.tech'],
   ],
+  'server/wallet': [
+    ...[...base, ...data, 'server/http', 'express'],
+    ...['server/app', 'server/chain', 'server/identity', 'server/session', 'server/token', 'server/ton'],
+  ],
   'server/console': [
     ...[...base, 'server/http', 'express', 'sirv', '@trpc/server', 'trpc-to-openapi'],
     ...['server/app', 'server/identity', 'server/operator', 'server/session', 'server/token'],
@@ -120,7 +124,7 @@ test('express stays at the edge', () => {
 test('proofs are imported by nobody but what serves, explains and demonstrates them', () => {
   const others = files.filter(
     (file) =>
-      !/^server\/(telegram|ton|cli|demo)\//.test(file) && file !== 'server/http.ts' && file !== 'server/sweep.ts',
+      !/^server\/(telegram|ton|wallet|cli|demo)\//.test(file) && file !== 'server/http.ts' && file !== 'server/sweep.ts',
   )
   const foreign = others.filter((file) => imports(file, /^server\/(telegram|ton)\/(?!address\.ts)/))
   expect(foreign).toEqual([])

@@ -100,6 +100,21 @@ export function listIdentities(db: Reader, userId: number): PromiseLike<Identity
   return db.select().from(identities).where(eq(identities.userId, userId)).orderBy(asc(identities.id))
 }
 
+/** Binds the handles that a wallet owns to the person who owns the wallet now. */
+export async function adoptProfiles(
+  tx: Transaction,
+  wallet: { appId: number; address: string; userId: number },
+): Promise<void> {
+  await tx
+    .update(profiles)
+    .set({ userId: wallet.userId })
+    .where(and(eq(profiles.appId, wallet.appId), eq(profiles.ownedBy, wallet.address)))
+}
+
+export async function deleteIdentity(tx: Transaction, id: number): Promise<void> {
+  await tx.delete(identities).where(eq(identities.id, id))
+}
+
 /** The handles that a user's wallets own. */
 export function listProfiles(db: Reader, userId: number) {
   return db.select().from(profiles).where(eq(profiles.userId, userId)).orderBy(asc(profiles.id))

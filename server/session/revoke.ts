@@ -1,7 +1,7 @@
 import type { Transaction } from '#server/db/database.ts'
 import type { Runtime } from '#server/runtime.ts'
 import type { EndReason } from './session.ts'
-import { endSession, endSessions, findSessionRow, ofApp, ofUser, type Condition } from './store.ts'
+import { endSession, endSessions, findSessionRow, ofApp, ofUser, openedBy, otherThan, type Condition } from './store.ts'
 
 /** Rows a transaction ends at the most, so that a million sessions do not hold the writer for seconds. */
 const CHUNK = 2_000
@@ -33,6 +33,15 @@ export async function endUserSessions(tx: Transaction, userId: number, end: End 
     ended += rows.length
     if (rows.length < CHUNK) return ended
   }
+}
+
+/** Ends the sessions that one of a user's identities opened, but for the one that asks, inside the caller's transaction. */
+export async function endIdentitySessions(
+  tx: Transaction,
+  whose: { userId: number; identityId: number; except: number },
+  end: End & { at: Date },
+): Promise<void> {
+  await endSessions(tx, [ofUser(whose.userId), openedBy(whose.identityId), otherThan(whose.except)], end, CHUNK)
 }
 
 /** Ends all live sessions of a user; returns how many. */

@@ -13,8 +13,9 @@ import { publicSession } from '#server/session/session.ts'
 import { refresh } from '#server/token/refresh.ts'
 import type { Access } from '#server/token/verifyAccess.ts'
 import { parseAddress } from './address.ts'
-import { signedNonce, tonLogin } from './login.ts'
+import { tonLogin } from './login.ts'
 import { createNonce } from './nonce.ts'
+import { signedNonce } from './prove.ts'
 
 /** One HTTP request, as the resolvers know it. */
 export type Call = {

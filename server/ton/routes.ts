@@ -6,8 +6,9 @@ import { methodNotAllowed, parse, sendJson, setQuota } from '#server/http/answer
 import { originOf } from '#server/http/authenticate.ts'
 import type { Runtime } from '#server/runtime.ts'
 import { parseAddress } from './address.ts'
-import { tonLogin, tonLoginInput } from './login.ts'
+import { tonLogin } from './login.ts'
 import { createNonce } from './nonce.ts'
+import { walletProof } from './prove.ts'
 
 const nonceInput = z.strictObject({ address: z.string().min(1).max(80).optional() })
 
@@ -26,7 +27,7 @@ export function tonRoutes(runtime: Runtime, body: RequestHandler[]): Router {
     const app = await getApp(runtime, String(request.params['app']))
     const origin = originOf(runtime, request)
     setQuota(response, await runtime.limits.signIn(app, limitKey(origin.ip)))
-    sendJson(response, await tonLogin(runtime, app, parse(tonLoginInput, request.body), origin))
+    sendJson(response, await tonLogin(runtime, app, parse(walletProof, request.body), origin))
   })
   router.all('/v1/apps/:app/ton/login', methodNotAllowed('POST'))
   return router
