@@ -44,8 +44,17 @@ const rules: Rules = {
   ],
   'server/ton': [
     ...[...base, ...data, 'server/http', 'express'],
-    ...['server/app', 'server/identity', 'server/profile', 'server/session', 'server/token'],
+    ...['server/app', 'server/chain', 'server/identity', 'server/profile', 'server/session', 'server/token'],
     ...['@ton/core', 'graphql', 'graphql-yoga', '@escape.tech'],
+  ],
+  'server/chain': [
+    ...base,
+    ...data,
+    'server/app',
+    'server/event',
+    'server/identity',
+    'server/ton/address.ts',
+    '@ton/core',
   ],
   'server/wallet': [
     ...[...base, ...data, 'server/http', 'express'],
@@ -124,7 +133,9 @@ test('express stays at the edge', () => {
 test('proofs are imported by nobody but what serves, explains and demonstrates them', () => {
   const others = files.filter(
     (file) =>
-      !/^server\/(telegram|ton|wallet|cli|demo)\//.test(file) && file !== 'server/http.ts' && file !== 'server/sweep.ts',
+      !/^server\/(telegram|ton|wallet|cli|demo)\//.test(file) &&
+      file !== 'server/http.ts' &&
+      file !== 'server/sweep.ts',
   )
   const foreign = others.filter((file) => imports(file, /^server\/(telegram|ton)\/(?!address\.ts)/))
   expect(foreign).toEqual([])

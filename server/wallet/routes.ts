@@ -1,15 +1,24 @@
 import { Router, type Request, type RequestHandler, type Response } from 'express'
+import * as z from 'zod'
+import { readBalance } from '#server/chain/balance.ts'
+import { readHistory } from '#server/chain/history.ts'
 import { limitKey } from '#server/http/address.ts'
 import { methodNotAllowed, parse, sendJson, sendNothing, setQuota } from '#server/http/answer.ts'
 import { addressOf, authenticate } from '#server/http/authenticate.ts'
 import type { Runtime } from '#server/runtime.ts'
 import type { Access } from '#server/token/verifyAccess.ts'
 import { walletProof } from '#server/ton/prove.ts'
+import { publicBalance, publicHistory, readPosition } from './chain.ts'
 import { linkWallet } from './link.ts'
 import { unlinkWallet } from './unlink.ts'
-import { listWallets, publicWallet } from './wallet.ts'
+import { getWallet, listWallets, publicWallet } from './wallet.ts'
 
-/** A person's linked wallets. */
+const historyInput = z.strictObject({
+  limit: z.coerce.number().int().min(1).max(50).default(20),
+  cursor: z.string().max(100).optional(),
+})
+
+/** A person's linked wallets, and what the chain knows of them. */
 export function walletRoutes(runtime: Runtime, body: RequestHandler[]): Router {
   const router = Router()
 
@@ -37,6 +46,23 @@ export function walletRoutes(runtime: Runtime, body: RequestHandler[]): Router {
     sendNothing(response)
   })
   router.all('/v1/me/wallets/:address', methodNotAllowed('DELETE'))
+
+  router.get('/v1/me/wallets/:address/balance', async (request, response) => {
+    const { app, session } = await callOf(request, response)
+    const wallet = await getWallet(runtime, app, session.userId, request.params.address)
+    const balance = await readBalance(runtime, wallet, app.settings.ton.jettons)
+    sendJson(response, publicBalance(wallet, balance, runtime.now()))
+  })
+  router.all('/v1/me/wallets/:address/balance', methodNotAllowed('GET'))
+
+  router.get('/v1/me/wallets/:address/transactions', async (request, response) => {
+    const { app, session } = await callOf(request, response)
+    const { limit, cursor } = parse(historyInput, request.query)
+    const wallet = await getWallet(runtime, app, session.userId, request.params.address)
+    const ask = { before: readPosition(cursor), limit, vouched: app.settings.ton.jettons }
+    sendJson(response, publicHistory(wallet, await readHistory(runtime, wallet, ask), runtime.now()))
+  })
+  router.all('/v1/me/wallets/:address/transactions', methodNotAllowed('GET'))
   return router
 
   async function callOf(request: Request, response: Response): Promise<Access> {

@@ -1,12 +1,10 @@
 import type { App } from '#server/app/app.ts'
+import type { Network } from '#server/chain/network.ts'
 import { AppError } from '#server/error.ts'
 import { openDetails } from '#server/identity/findOrCreate.ts'
 import { listIdentities, type IdentityRow } from '#server/identity/store.ts'
 import type { Runtime } from '#server/runtime.ts'
 import { formatAddress, parseAddress } from '#server/ton/address.ts'
-
-/** TON's global ids of mainnet and testnet. */
-export type Network = '-239' | '-3'
 
 /** A linked wallet: an identity of kind `ton`, so that linking one is one more way to sign in, and signing in with one links it. */
 export type Wallet = {
