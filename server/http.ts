@@ -1,23 +1,30 @@
+import type { RequestListener } from 'node:http'
 import express, { json, type Express, type RequestHandler } from 'express'
 import { consolePages } from './console/pages.ts'
 import { referencePages } from './console/reference.ts'
 import { consoleRoutes } from './console/routes.ts'
 import { AppError } from './error.ts'
+import { ahead } from './http/ahead.ts'
 import { answerErrors, requireJson } from './http/answer.ts'
 import { cors } from './http/cors.ts'
 import { healthRoutes } from './http/health.ts'
 import { securityHeaders } from './http/security.ts'
 import { identityRoutes } from './identity/routes.ts'
 import type { Runtime } from './runtime.ts'
-import { sessionRoutes } from './session/routes.ts'
+import { sessionCheck, sessionRoutes } from './session/routes.ts'
 import { telegramRoutes } from './telegram/routes.ts'
-import { tokenRoutes } from './token/routes.ts'
+import { introspection, tokenRoutes } from './token/routes.ts'
 import { graphqlRoutes } from './ton/graphql.ts'
 import { tonRoutes } from './ton/routes.ts'
 import { walletRoutes } from './wallet/routes.ts'
 
 /** The whole HTTP surface, on one page. */
-export function createHttp(runtime: Runtime): Express {
+export function createHttp(runtime: Runtime): RequestListener {
+  const calls = { 'GET /v1/session': sessionCheck(runtime), 'POST /oauth/introspect': introspection(runtime) }
+  return ahead(runtime, calls, createExpress(runtime))
+}
+
+function createExpress(runtime: Runtime): Express {
   const app = express()
   app.disable('x-powered-by')
   app.disable('etag')
@@ -25,7 +32,6 @@ export function createHttp(runtime: Runtime): Express {
   const body: RequestHandler[] = [requireJson, json({ limit: '256kb' })]
 
   app.use(securityHeaders(runtime.config), cors(runtime))
-  // The calls that come with every request of an app stand first: Express tries one after the other.
   app.use(sessionRoutes(runtime, body))
   app.use(tokenRoutes(runtime))
   app.use(identityRoutes(runtime, body))

@@ -101,12 +101,15 @@ export function listAllApps(db: Reader) {
 
 export type ApiKeyRow = typeof apiKeys.$inferSelect
 
-const keyById = statement('api_key_by_id', (db) =>
-  db
-    .select({ key: apiKeys, appVersion: apps.version })
-    .from(apiKeys)
-    .innerJoin(apps, eq(apps.id, apiKeys.appId))
-    .where(eq(apiKeys.id, param(apiKeys.id, 'id'))),
+const keyById = statement(
+  'api_key_by_id',
+  (db) =>
+    db
+      .select({ key: apiKeys, appVersion: apps.version })
+      .from(apiKeys)
+      .innerJoin(apps, eq(apps.id, apiKeys.appId))
+      .where(eq(apiKeys.id, param(apiKeys.id, 'id'))),
+  { oftenSame: true },
 )
 
 /** A key with the version of its app. */

@@ -1,7 +1,10 @@
 import type { NodePgDatabase } from 'drizzle-orm/node-postgres'
 import { DrizzleQueryError } from 'drizzle-orm'
 
-/** What a reader wants done before a prepared statement reads (sqlite.ts). */
+/** What was asked within one snapshot and what the answer was. */
+export type Snapshot = Map<string, unknown>
+
+/** What a reader wants done before a prepared statement reads, which tells the snapshot that it reads (sqlite.ts). */
 export const beforeRead = Symbol('before read')
 
 /** What a query may do anywhere: read committed rows. */

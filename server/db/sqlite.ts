@@ -4,7 +4,7 @@ import Sqlite from 'better-sqlite3'
 import { drizzle } from 'drizzle-orm/better-sqlite3'
 import { AppError } from '#server/error.ts'
 import { assertOutsideTransaction, asTransaction } from './alone.ts'
-import { beforeRead, driverCode, type Database, type Reader, type Transaction } from './database.ts'
+import { beforeRead, driverCode, type Database, type Reader, type Snapshot, type Transaction } from './database.ts'
 import { makeFolder } from '#server/folder.ts'
 
 /** How long a write waits for another process's lock before it is refused. */
@@ -57,20 +57,20 @@ export function openSqlite(file: string): Database {
  * Prepared reads of one turn of the event loop share one read transaction: taking and dropping SQLite's locks for each costs more
  * than the reads. It ends with the turn, and at once after a commit of ours, so that nothing committed is ever overlooked by a later request.
  */
-function shareSnapshot(reader: Sqlite.Database): { open: () => void; close: () => void } {
+function shareSnapshot(reader: Sqlite.Database): { open: () => Snapshot; close: () => void } {
   const [begin, commit] = ['begin', 'commit'].map((text) => reader.prepare(text))
-  let isOpen = false
+  let current: Snapshot | undefined
   const close = () => {
-    if (!isOpen) return
-    isOpen = false
+    if (!current) return
+    current = undefined
     commit!.run()
   }
   return {
     open() {
-      if (isOpen) return
+      if (current) return current
       begin!.run()
-      isOpen = true
       setImmediate(close)
+      return (current = new Map())
     },
     close,
   }

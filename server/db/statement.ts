@@ -1,23 +1,38 @@
 import { Param, sql, type Column } from 'drizzle-orm'
 import { dialect } from './dialect.ts'
-import { beforeRead, type Reader, type Transaction } from './database.ts'
+import { beforeRead, type Reader, type Snapshot, type Transaction } from './database.ts'
+import { fastRows } from './prepared.ts'
 
 type Preparable<Rows> = { prepare(name: string): { execute(values?: Record<string, unknown>): PromiseLike<Rows> } }
 
+type Values = Record<string, unknown>
+type Run<Rows> = (values: Values) => Rows | PromiseLike<Rows>
+
 /**
  * A query whose SQL is built once a connection instead of once a call, which costs ten times the query itself. Placeholders are made
- * with `param`. A statement that writes takes a Transaction, one that reads takes either.
+ * with `param`. A statement that writes takes a Transaction, one that reads takes either. `oftenSame` is for a row that many calls of one moment
+ * ask for: reads that share a snapshot (sqlite.ts) then ask the database once.
  */
-export function statement<Rows>(name: string, build: (db: Transaction) => Preparable<Rows>) {
-  const prepared = new WeakMap<object, ReturnType<Preparable<Rows>['prepare']>>()
-  return (db: Reader, values: Record<string, unknown>): PromiseLike<Rows> => {
-    let query = prepared.get(db)
-    if (!query) {
-      query = build(db as Transaction).prepare(name)
-      prepared.set(db, query)
+export function statement<Rows>(
+  name: string,
+  build: (db: Transaction) => Preparable<Rows>,
+  { oftenSame = false }: { oftenSame?: boolean } = {},
+) {
+  const prepared = new WeakMap<object, Run<Rows>>()
+  return (db: Reader, values: Values): Rows | PromiseLike<Rows> => {
+    let run = prepared.get(db)
+    if (!run) {
+      const query = build(db as Transaction).prepare(name)
+      const fast = dialect === 'sqlite' ? (fastRows(query) as Run<Rows> | undefined) : undefined
+      run = fast ?? ((values) => query.execute(values))
+      prepared.set(db, run)
     }
-    ;(db as { [beforeRead]?: () => void })[beforeRead]?.()
-    return query.execute(values)
+    const snapshot = (db as { [beforeRead]?: () => Snapshot })[beforeRead]?.()
+    if (!oftenSame || !snapshot) return run(values)
+    const question = `${name} ${Object.values(values).join(' ')}`
+    let answer = snapshot.get(question) as ReturnType<Run<Rows>> | undefined
+    if (answer === undefined) snapshot.set(question, (answer = run(values)))
+    return answer
   }
 }
 

@@ -1,28 +1,31 @@
 import { randomBytes } from 'node:crypto'
-import type { ErrorRequestHandler, Request, RequestHandler, Response } from 'express'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { ErrorRequestHandler, RequestHandler } from 'express'
 import * as z from 'zod'
 import { AppError, refusals, toAppError, type FieldError } from '#server/error.ts'
 import type { Runtime } from '#server/runtime.ts'
 import type { Quota } from './limits.ts'
 
 /** Answers JSON as one ready string: half the cost of `response.json`, which also hashes it for an ETag nobody may cache. */
-export function sendJson(response: Response, body: unknown, status = 200): void {
+export function sendJson(response: ServerResponse, body: unknown, status = 200): void {
   const text = JSON.stringify(body)
   response.statusCode = status
   response.setHeader('content-type', 'application/json; charset=utf-8')
   if (!response.hasHeader('cache-control')) response.setHeader('cache-control', 'no-store')
-  response.setHeader('content-length', Buffer.byteLength(text))
-  response.end(text)
+  const length = Buffer.byteLength(text)
+  response.setHeader('content-length', length)
+  // Where every character is one byte, Node need not look for those that are not.
+  response.end(text, length === text.length ? 'latin1' : 'utf8')
 }
 
-export function sendNothing(response: Response): void {
+export function sendNothing(response: ServerResponse): void {
   response.statusCode = 204
   response.setHeader('cache-control', 'no-store')
   response.end()
 }
 
 /** RateLimit headers of draft-ietf-httpapi-ratelimit-headers-10. */
-export function setQuota(response: Response, quota: Quota | undefined): void {
+export function setQuota(response: ServerResponse, quota: Quota | undefined): void {
   if (!quota) return
   response.setHeader('RateLimit-Policy', `"default";q=${quota.limit};w=60`)
   response.setHeader('RateLimit', `"default";r=${quota.remaining};t=${quota.reset}`)
@@ -43,7 +46,7 @@ let counter = 0
 const process8 = randomBytes(6).toString('base64url')
 
 /** Names one request in answers and log. */
-export function requestId(request: Request): string {
+export function requestId(request: IncomingMessage): string {
   const known = (request as { requestId?: string }).requestId
   if (known) return known
   const id = `req_${process8}${(counter++).toString(36).padStart(5, '0')}`
@@ -52,7 +55,7 @@ export function requestId(request: Request): string {
 }
 
 /** A refusal as RFC 9457 problem+json. */
-export function sendProblem(request: Request, response: Response, error: AppError): void {
+export function sendProblem(request: IncomingMessage, response: ServerResponse, error: AppError): void {
   setRefusalHeaders(response, error)
   const status = error.status
   const body = JSON.stringify({
@@ -72,7 +75,7 @@ export function sendProblem(request: Request, response: Response, error: AppErro
 }
 
 /** A refusal as RFC 6749 §5.2: 400 for whatever is wrong with the grant, the refusal's own status for the rest. */
-export function sendOAuthError(response: Response, error: AppError): void {
+export function sendOAuthError(response: ServerResponse, error: AppError): void {
   setRefusalHeaders(response, error)
   const oauth = refusals[error.code][2]
   if (oauth === 'invalid_grant') response.removeHeader('www-authenticate')
@@ -88,7 +91,7 @@ export function sendOAuthError(response: Response, error: AppError): void {
 /** The characters that RFC 6749 §5.2 and RFC 6750 §3 allow in a description. */
 const printable = (text: string): string => text.replaceAll(/[^\x20-\x21\x23-\x5b\x5d-\x7e]/g, '?')
 
-function setRefusalHeaders(response: Response, error: AppError): void {
+function setRefusalHeaders(response: ServerResponse, error: AppError): void {
   response.setHeader('cache-control', 'no-store')
   if (error.retryAfter !== undefined) response.setHeader('retry-after', String(error.retryAfter))
   if (error.code === 'rate_limited' && error.details) setQuota(response, error.details as Quota)
@@ -108,26 +111,37 @@ function titleOf(code: string): string {
   return title
 }
 
-/** The last handler: whatever was thrown becomes one clear answer, and what is our fault is logged with its cause. */
+/** The last handler: whatever was thrown becomes one clear answer. */
 export function answerErrors(runtime: Runtime): ErrorRequestHandler {
   return (thrown: unknown, request, response, next) => {
-    const error = fromExpress(thrown)
-    if (error.status >= 500) {
-      runtime.log.error(
-        {
-          requestId: requestId(request),
-          method: request.method,
-          path: request.path,
-          code: error.code,
-          err: error.cause ?? error,
-        },
-        error.message,
-      )
-    }
-    if (response.headersSent) next(thrown)
-    else if (request.path.startsWith('/oauth/')) sendOAuthError(response, error)
-    else sendProblem(request, response, error)
+    if (!refuse(runtime, thrown, request, response)) next(thrown)
   }
+}
+
+/**
+ * Answers what was thrown, in the form that the path's protocol has for refusals; what is our fault is logged with its cause. False when an answer
+ * is under way already and can only be cut off.
+ */
+export function refuse(runtime: Runtime, thrown: unknown, request: IncomingMessage, response: ServerResponse): boolean {
+  const error = fromExpress(thrown)
+  const path = pathOf(request)
+  if (error.status >= 500) {
+    const { method } = request
+    runtime.log.error(
+      { requestId: requestId(request), method, path, code: error.code, err: error.cause ?? error },
+      error.message,
+    )
+  }
+  if (response.headersSent) return false
+  if (path.startsWith('/oauth/')) sendOAuthError(response, error)
+  else sendProblem(request, response, error)
+  return true
+}
+
+/** The path as it was asked for, whatever router it has come to; without the query, which may hold a token. */
+function pathOf(request: IncomingMessage): string {
+  const url = (request as { originalUrl?: string }).originalUrl ?? request.url ?? ''
+  return url.split('?', 1)[0]!
 }
 
 /** Refusals of Express's own parsers and router, in our words. */

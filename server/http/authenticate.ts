@@ -1,4 +1,4 @@
-import type { Request } from 'express'
+import type { IncomingMessage } from 'node:http'
 import { AppError } from '#server/error.ts'
 import type { Runtime } from '#server/runtime.ts'
 import type { Origin } from '#server/session/open.ts'
@@ -8,7 +8,7 @@ import { clientAddress, parseNetworks } from './address.ts'
 const BEARER = /^Bearer ([A-Za-z0-9._~+/-]+=*)$/i
 
 /** The token of `Authorization: Bearer …` (RFC 6750 §2.1; the only place a token is taken from). @throws AppError token_invalid */
-export function bearerToken(request: Request): string {
+export function bearerToken(request: IncomingMessage): string {
   const header = request.headers.authorization
   if (header === undefined) throw new AppError('token_invalid', 'Send an access token as Authorization: Bearer …')
   const token = BEARER.exec(header)?.[1]
@@ -18,7 +18,7 @@ export function bearerToken(request: Request): string {
 }
 
 /** Who makes this call, with a live session; the call counts as activity. @throws AppError as `verifyAccess` */
-export async function authenticate(runtime: Runtime, request: Request): Promise<Access> {
+export async function authenticate(runtime: Runtime, request: IncomingMessage): Promise<Access> {
   const access = await verifyAccess(runtime, bearerToken(request))
   return touchAccess(runtime, access, runtime.now())
 }
@@ -26,12 +26,12 @@ export async function authenticate(runtime: Runtime, request: Request): Promise<
 const trustedBy = new WeakMap<Runtime, ReturnType<typeof parseNetworks>>()
 
 /** The caller's address, seen through trusted proxies only. */
-export function addressOf(runtime: Runtime, request: Request): string {
+export function addressOf(runtime: Runtime, request: IncomingMessage): string {
   let trusted = trustedBy.get(runtime)
   if (!trusted) trustedBy.set(runtime, (trusted = parseNetworks(runtime.config.trustProxy)))
   return clientAddress(request, trusted)
 }
 
-export function originOf(runtime: Runtime, request: Request): Origin {
+export function originOf(runtime: Runtime, request: IncomingMessage): Origin {
   return { ip: addressOf(runtime, request), userAgent: request.headers['user-agent'] }
 }

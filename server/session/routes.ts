@@ -1,9 +1,11 @@
 import { Router, type RequestHandler } from 'express'
 import * as z from 'zod'
 import { AppError } from '#server/error.ts'
+import type { Handler } from '#server/http/ahead.ts'
 import { methodNotAllowed, parse, sendJson, sendNothing, setQuota } from '#server/http/answer.ts'
 import { addressOf, authenticate } from '#server/http/authenticate.ts'
 import { limitKey } from '#server/http/address.ts'
+import { spendCall } from '#server/http/spend.ts'
 import { openProfile } from '#server/identity/findOrCreate.ts'
 import type { Profile } from '#server/identity/proof.ts'
 import type { Runtime } from '#server/runtime.ts'
@@ -12,23 +14,25 @@ import { revokeSession, revokeUserSessions } from './revoke.ts'
 import { publicSession, timedOut } from './session.ts'
 import { findSessionRow, listLive, type FoundSession } from './store.ts'
 
-/** Sessions as their owner sees them: look, refresh, sign out. */
-export function sessionRoutes(runtime: Runtime, body: RequestHandler[]): Router {
-  const router = Router()
-  const { ids } = runtime.vault
-
-  router.get('/v1/session', async (request, response) => {
+/** Whom a bearer token speaks for; counts as activity. */
+export function sessionCheck(runtime: Runtime): Handler {
+  return async (request, response) => {
     const access = await authenticate(runtime, request)
-    setQuota(
-      response,
-      await runtime.limits.call(limitKey(addressOf(runtime, request)), access.app.settings.rateLimits.callsPerAddress),
-    )
+    await spendCall(runtime, access.app, request, response)
     sendJson(response, {
       session: publicSession(runtime, access.app, access.session),
       user: publicUser(runtime, access.found),
       expiresIn: Math.max(0, Math.ceil((access.tokenExpiresAt.getTime() - runtime.now().getTime()) / 1000)),
     })
-  })
+  }
+}
+
+/** Sessions as their owner sees them: look, refresh, sign out. */
+export function sessionRoutes(runtime: Runtime, body: RequestHandler[]): Router {
+  const router = Router()
+  const { ids } = runtime.vault
+
+  router.get('/v1/session', sessionCheck(runtime))
   router.all('/v1/session', methodNotAllowed('GET'))
 
   router.post('/v1/token/refresh', ...body, async (request, response) => {

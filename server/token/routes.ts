@@ -1,54 +1,55 @@
-import { Router, type Request } from 'express'
+import type { IncomingMessage } from 'node:http'
+import { Router } from 'express'
 import { authenticateApp, type ApiKeyScope } from '#server/app/apiKeys.ts'
 import type { App } from '#server/app/app.ts'
 import { AppError } from '#server/error.ts'
-import { limitKey } from '#server/http/address.ts'
-import { methodNotAllowed, sendJson, setQuota } from '#server/http/answer.ts'
+import type { Handler } from '#server/http/ahead.ts'
+import { methodNotAllowed, sendJson } from '#server/http/answer.ts'
 import { addressOf } from '#server/http/authenticate.ts'
-import { readForm } from '#server/http/form.ts'
+import { readForm, type Form } from '#server/http/form.ts'
+import { spendCall } from '#server/http/spend.ts'
 import type { Runtime } from '#server/runtime.ts'
 import { introspect } from './introspect.ts'
 import { refresh } from './refresh.ts'
 import { revokeToken } from './revokeToken.ts'
 
+/** RFC 7662 for apps' servers, which ask with every request of theirs. */
+export function introspection(runtime: Runtime): Handler {
+  return async (request, response) => {
+    const form = await readForm(request)
+    const app = await callingApp(runtime, request, form, 'tokens:introspect')
+    await spendCall(runtime, app, request, response)
+    sendJson(response, await introspect(runtime, app, field(form, 'token')))
+  }
+}
+
 /** The OAuth endpoints for apps' servers, and the documents that describe them. */
 export function tokenRoutes(runtime: Runtime): Router {
   const router = Router()
 
-  router.post('/oauth/introspect', readForm, async (request, response) => {
-    const app = await callingApp(runtime, request, 'tokens:introspect')
-    setQuota(
-      response,
-      await runtime.limits.call(limitKey(addressOf(runtime, request)), app.settings.rateLimits.callsPerAddress),
-    )
-    sendJson(response, await introspect(runtime, app, field(request, 'token')))
-  })
+  router.post('/oauth/introspect', introspection(runtime))
   router.all('/oauth/introspect', methodNotAllowed('POST'))
 
-  router.post('/oauth/revoke', readForm, async (request, response) => {
-    const app = await callingApp(runtime, request, 'tokens:revoke')
-    setQuota(
-      response,
-      await runtime.limits.call(limitKey(addressOf(runtime, request)), app.settings.rateLimits.callsPerAddress),
-    )
-    await revokeToken(runtime, field(request, 'token'), { reason: 'revoked_by_app' }, app)
+  router.post('/oauth/revoke', async (request, response) => {
+    const form = await readForm(request)
+    const app = await callingApp(runtime, request, form, 'tokens:revoke')
+    await spendCall(runtime, app, request, response)
+    await revokeToken(runtime, field(form, 'token'), { reason: 'revoked_by_app' }, app)
     response.setHeader('cache-control', 'no-store')
     response.status(200).end()
   })
   router.all('/oauth/revoke', methodNotAllowed('POST'))
 
-  router.post('/oauth/token', readForm, async (request, response) => {
-    const grant = field(request, 'grant_type')
-    const app = await callingApp(runtime, request, 'tokens:exchange')
-    setQuota(
-      response,
-      await runtime.limits.call(limitKey(addressOf(runtime, request)), app.settings.rateLimits.callsPerAddress),
-    )
+  router.post('/oauth/token', async (request, response) => {
+    const form = await readForm(request)
+    const grant = field(form, 'grant_type')
+    const app = await callingApp(runtime, request, form, 'tokens:exchange')
+    await spendCall(runtime, app, request, response)
     if (grant !== 'refresh_token') {
       sendJson(response, { error: 'unsupported_grant_type', error_description: 'This grant type is not offered' }, 400)
       return
     }
-    const { accessToken, expiresIn, refreshToken } = await refresh(runtime, field(request, 'refresh_token'), app)
+    const { accessToken, expiresIn, refreshToken } = await refresh(runtime, field(form, 'refresh_token'), app)
     sendJson(response, {
       access_token: accessToken,
       token_type: 'Bearer',
@@ -97,21 +98,24 @@ function metadata(issuer: string) {
 }
 
 /** A form field that must be there. @throws AppError invalid_request */
-function field(request: Request, name: string): string {
-  const body = request.body as Record<string, unknown> | undefined
-  if (!body) throw new AppError('invalid_request', 'Send the parameters as application/x-www-form-urlencoded')
-  const value = body[name]
-  if (typeof value !== 'string' || value === '') throw new AppError('invalid_request', `${name} is missing`)
+function field(form: Form | undefined, name: string): string {
+  if (!form) throw new AppError('invalid_request', 'Send the parameters as application/x-www-form-urlencoded')
+  const value = form[name]
+  if (!value) throw new AppError('invalid_request', `${name} is missing`)
   return value.slice(0, 10_000)
 }
 
 /** RFC 6749 §2.3.1 in its two spellings, or the key as a bearer token; the address counts in any case. */
-export function callingApp(runtime: Runtime, request: Request, scope: ApiKeyScope): Promise<App> {
+export function callingApp(
+  runtime: Runtime,
+  request: IncomingMessage,
+  form: Form | undefined,
+  scope: ApiKeyScope,
+): Promise<App> {
   const ip = addressOf(runtime, request)
   const [, scheme, value] =
     /^(Bearer|Basic) +([A-Za-z0-9._~+/=-]{1,1000})$/i.exec(request.headers.authorization ?? '') ?? []
-  const body = (request.body ?? {}) as Record<string, unknown>
-  const text = (name: string) => (typeof body[name] === 'string' && body[name] !== '' ? body[name] : undefined)
+  const text = (name: string) => form?.[name] || undefined
   if (scheme?.toLowerCase() === 'bearer')
     return authenticateApp(runtime, { key: value, clientId: text('client_id'), ip }, scope)
   if (scheme?.toLowerCase() === 'basic') {

@@ -1,5 +1,3 @@
-import { hash } from 'node:crypto'
-
 /** Claims of an access token that was verified once (RFC 9068). */
 export type AccessClaims = {
   sessionId: number
@@ -14,7 +12,7 @@ export type AccessClaims = {
 const MOST = 20_000
 
 /**
- * JWTs whose signature was checked already, by SHA-256 of the token. It saves the signature check and nothing else: `exp` is
+ * JWTs whose signature was checked already, by the token's whole text (in memory only; a hash of it would cost more than the rest of the look-up). It saves the signature check and nothing else: `exp` is
  * compared and the session is looked up on every call. Bounded; the longest unused go first.
  */
 export type VerifiedTokens = {
@@ -26,26 +24,24 @@ export type VerifiedTokens = {
 export function createVerifiedTokens(): VerifiedTokens {
   let young = new Map<string, AccessClaims>()
   let old = new Map<string, AccessClaims>()
-  const key = (token: string) => hash('sha256', token, 'base64')
 
-  function keep(digest: string, claims: AccessClaims): void {
+  function keep(token: string, claims: AccessClaims): void {
     if (young.size >= MOST / 2) {
       old = young
       young = new Map()
     }
-    young.set(digest, claims)
+    young.set(token, claims)
   }
 
   return {
     get(token) {
-      const digest = key(token)
-      const known = young.get(digest)
+      const known = young.get(token)
       if (known) return known
-      const aged = old.get(digest)
-      if (aged) keep(digest, aged)
+      const aged = old.get(token)
+      if (aged) keep(token, aged)
       return aged
     },
-    add: (token, claims) => keep(key(token), claims),
+    add: (token, claims) => keep(token, claims),
     clear() {
       young = new Map()
       old = new Map()
