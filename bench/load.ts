@@ -21,9 +21,14 @@ export async function drive(url: string, pid: number, call: Call, seconds: numbe
   const { bodies, tokens } = call
   const before = cpuOf(pid)
   const began = performance.now()
+  let last = began
   const result = await autocannon({
     url: url + call.path,
     connections: 64,
+    // autocannon looks whether it is done once a second; the last answer tells when it was.
+    setupClient(client) {
+      client.on('response', () => (last = performance.now()))
+    },
     ...(call.once ? { amount: bodies!.length } : { duration: seconds }),
     requests: [
       {
@@ -38,7 +43,7 @@ export async function drive(url: string, pid: number, call: Call, seconds: numbe
       },
     ],
   })
-  const took = (performance.now() - began) / 1000
+  const took = (last - began) / 1000
   const done = result['2xx']
   return {
     perSecond: Math.round(done / took),

@@ -32,11 +32,12 @@ function createExpress(runtime: Runtime): Express {
   const body: RequestHandler[] = [requireJson, json({ limit: '256kb' })]
 
   app.use(securityHeaders(runtime.config), cors(runtime))
+  // Express tries one after the other, so those come first whose calls are the most.
+  app.use(telegramRoutes(runtime, body))
+  app.use(tonRoutes(runtime, body))
   app.use(sessionRoutes(runtime, body))
   app.use(tokenRoutes(runtime))
   app.use(identityRoutes(runtime, body))
-  app.use(telegramRoutes(runtime, body))
-  app.use(tonRoutes(runtime, body))
   app.use(walletRoutes(runtime, body))
   app.use(consoleRoutes(runtime, body))
   app.use(referencePages(runtime))

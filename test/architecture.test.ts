@@ -68,7 +68,7 @@ const rules: Rules = {
 
 /** What stands above the domains and may use all of them. */
 const above = ['server', 'server/cli', 'server/demo']
-const packagesAbove = ['commander', 'express', 'pino', 'yaml', 'zod', '@ton/core']
+const packagesAbove = ['commander', 'express', 'pino', 'yaml', 'zod', '@ton/core', '@ton/sandbox', '@ton/ton']
 for (const folder of above)
   rules[folder] = [...Object.keys(rules), 'server', 'server/cli', 'server/keyFits.ts', ...packagesAbove]
 

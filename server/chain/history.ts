@@ -60,12 +60,16 @@ async function pageOf(runtime: Runtime, api: ChainApi, address: string, ask: Ask
   return { items, next: merged.length > ask.limit && last ? { lt: last.lt, hash: last.hash } : undefined }
 }
 
-/** At least one more than the page holds of what lies beyond its border, or all there is. */
+/**
+ * At least one more than the page holds of what lies beyond its border, or all there is; and all of one logical time or none, for the API has no order
+ * within it.
+ */
 async function fill(source: (count: number) => Promise<Transaction[]>, { before, limit }: Ask): Promise<Transaction[]> {
   for (let count = limit + 1 + OVERLAP; ; count = Math.min(count * 2, MOST_ASKED)) {
     const found = await source(count)
     const beyond = before ? found.filter((one) => newestFirst(before, one) < 0) : found
-    if (beyond.length > limit || found.length < count || count === MOST_ASKED) return beyond
+    const whole = beyond.length > limit && beyond[limit - 1]!.lt !== found.at(-1)!.lt
+    if (whole || found.length < count || count === MOST_ASKED) return beyond
   }
 }
 

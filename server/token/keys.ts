@@ -1,3 +1,4 @@
+import { createPrivateKey, type JsonWebKey, type KeyObject } from 'node:crypto'
 import { calculateJwkThumbprint, exportJWK, generateKeyPair, importJWK, type CryptoKey, type JWK } from 'jose'
 import type { Database, Transaction } from '#server/db/database.ts'
 import type { Vault } from '#server/secret/vault.ts'
@@ -12,9 +13,12 @@ const LONGEST_TOKEN_MS = 86_400_000
 
 type PublicKey = { kid: string; state: SigningKeyRow['state']; jwk: JWK; key: CryptoKey }
 
+/** What signs now. */
+export type SigningKey = { kid: string; privateKey: KeyObject }
+
 /** The installation's Ed25519 keys: `next` is published before it signs, `active` signs, `retired` verifies while tokens live. */
 export type SigningKeys = {
-  active(): Promise<{ kid: string; key: CryptoKey }>
+  active(): Promise<SigningKey>
   /** The public key of a kid, or undefined when it is not (or no longer) ours. */
   find(kid: string): Promise<CryptoKey | undefined>
   /** RFC 7517 §5 */
@@ -25,7 +29,7 @@ export type SigningKeys = {
 }
 
 export function createSigningKeys(db: Database, vault: Vault, now: () => Date): SigningKeys {
-  let loaded: { at: number; keys: PublicKey[]; active: { kid: string; key: CryptoKey } } | undefined
+  let loaded: { at: number; keys: PublicKey[]; active: SigningKey } | undefined
   let loading: Promise<void> | undefined
 
   async function load(): Promise<void> {
@@ -41,7 +45,7 @@ export function createSigningKeys(db: Database, vault: Vault, now: () => Date): 
       rows = await listPublishedKeys(db, now())
     }
     const signing = rows.find((row) => row.state === 'active')!
-    const secret = JSON.parse(vault.open(signing.privateSealed, 'signing_keys.private')) as JWK
+    const secret = JSON.parse(vault.open(signing.privateSealed, 'signing_keys.private')) as JsonWebKey
     const keys = await Promise.all(
       rows.map(async (row) => {
         const jwk = JSON.parse(row.publicJwk) as JWK
@@ -51,7 +55,7 @@ export function createSigningKeys(db: Database, vault: Vault, now: () => Date): 
     loaded = {
       at: performance.now(),
       keys,
-      active: { kid: signing.kid, key: (await importJWK(secret, 'EdDSA')) as CryptoKey },
+      active: { kid: signing.kid, privateKey: createPrivateKey({ key: secret, format: 'jwk' }) },
     }
   }
 
