@@ -6,8 +6,10 @@ import type { Runtime } from './runtime.ts'
 import { secretKey } from './secret/secretKey.ts'
 import { createVault } from './secret/vault.ts'
 import { createActivity } from './session/activity.ts'
+import { createFigures } from './stats/figures.ts'
 import { createSigningKeys } from './token/keys.ts'
 import { createVerifiedTokens } from './token/verified.ts'
+import { createTraffic } from './traffic/watch.ts'
 
 /** Opens everything a configuration names. The schema must stand already (db/migrate.ts). `closeRuntime` takes it down. */
 export function createRuntime(
@@ -35,6 +37,10 @@ export function createRuntime(
     verified: createVerifiedTokens(),
     activity: createActivity(db, (error) => log.error({ err: error }, 'activity was not written and will be again')),
     limits: createLimits(db, config.rateLimits, vault),
+    figures: createFigures(db, now, (error) => log.error({ err: error }, 'figures were not written and will be again')),
+    traffic: createTraffic(db, vault, now, (error) =>
+      log.error({ err: error }, 'the traffic watch could not read or write'),
+    ),
     stopping: false,
   }
 }
@@ -42,5 +48,7 @@ export function createRuntime(
 /** Writes what is only in memory and closes the database. */
 export async function closeRuntime(runtime: Runtime): Promise<void> {
   await runtime.activity.close()
+  await runtime.traffic.close()
+  await runtime.figures.close()
   await runtime.db.close()
 }

@@ -16,12 +16,13 @@ import { telegramRoutes } from './telegram/routes.ts'
 import { introspection, tokenRoutes } from './token/routes.ts'
 import { graphqlRoutes } from './ton/graphql.ts'
 import { tonRoutes } from './ton/routes.ts'
+import { guard } from './traffic/guard.ts'
 import { walletRoutes } from './wallet/routes.ts'
 
 /** The whole HTTP surface, on one page. */
 export function createHttp(runtime: Runtime): RequestListener {
   const calls = { 'GET /v1/session': sessionCheck(runtime), 'POST /oauth/introspect': introspection(runtime) }
-  return ahead(runtime, calls, createExpress(runtime))
+  return guard(runtime, ahead(runtime, calls, createExpress(runtime)))
 }
 
 function createExpress(runtime: Runtime): Express {

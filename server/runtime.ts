@@ -5,8 +5,10 @@ import type { Database } from './db/database.ts'
 import type { Limits } from './http/limits.ts'
 import type { Vault } from './secret/vault.ts'
 import type { Activity } from './session/activity.ts'
+import type { Figures } from './stats/figures.ts'
 import type { SigningKeys } from './token/keys.ts'
 import type { VerifiedTokens } from './token/verified.ts'
+import type { Traffic } from './traffic/watch.ts'
 
 /** Everything that touches the world, and what is remembered between calls. A test passes another clock, another database. */
 export type Runtime = {
@@ -23,6 +25,8 @@ export type Runtime = {
   verified: VerifiedTokens
   activity: Activity
   limits: Limits
+  figures: Figures
+  traffic: Traffic
   /** Set when the process is asked to stop, so that load balancers send nothing new. */
   stopping: boolean
 }

@@ -40,11 +40,13 @@ const rules: Rules = {
     'server/app',
     'server/identity',
     'server/session',
+    'server/traffic',
     'jose',
   ],
   'server/ton': [
     ...[...base, ...data, 'server/http', 'express'],
     ...['server/app', 'server/chain', 'server/identity', 'server/profile', 'server/session', 'server/token'],
+    'server/traffic',
     ...['@ton/core', 'graphql', 'graphql-yoga', '@escape.tech'],
   ],
   'server/chain': [
@@ -56,13 +58,29 @@ const rules: Rules = {
     'server/ton/address.ts',
     '@ton/core',
   ],
+  'server/stats': [
+    ...base,
+    ...data,
+    'server/app',
+    'server/session',
+    'server/token',
+    ...edges,
+    'prom-client',
+    'server/operator',
+  ],
+  'server/traffic': [
+    ...[...base, ...data, ...edges, 'ipaddr.js', 'altcha-lib'],
+    ...['server/app', 'server/identity', 'server/operator', 'server/session', 'server/stats'],
+  ],
   'server/wallet': [
     ...[...base, ...data, 'server/http', 'express'],
     ...['server/app', 'server/chain', 'server/identity', 'server/session', 'server/token', 'server/ton'],
+    'server/traffic',
   ],
   'server/console': [
     ...[...base, 'server/http', 'express', 'sirv', '@trpc/server', 'trpc-to-openapi'],
     ...['server/app', 'server/identity', 'server/operator', 'server/session', 'server/token'],
+    ...['server/stats', 'server/traffic'],
   ],
 }
 

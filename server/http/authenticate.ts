@@ -19,8 +19,19 @@ export function bearerToken(request: IncomingMessage): string {
 
 /** Who makes this call, with a live session; the call counts as activity. @throws AppError as `verifyAccess` */
 export async function authenticate(runtime: Runtime, request: IncomingMessage): Promise<Access> {
-  const access = await verifyAccess(runtime, bearerToken(request))
+  const access = await verifyAccess(runtime, bearerToken(request)).catch((error: unknown) => {
+    noteBadToken(runtime, request, error)
+    throw error
+  })
+  runtime.traffic.refuseBlocked(addressOf(runtime, request), access.app.id)
   return touchAccess(runtime, access, runtime.now())
+}
+
+/** Somebody may be guessing. */
+function noteBadToken(runtime: Runtime, request: IncomingMessage, error: unknown): void {
+  if (!(error instanceof AppError) || error.code !== 'token_invalid') return
+  const origin = originOf(runtime, request)
+  runtime.traffic.note({ app: { id: 0, publicId: '' }, method: 'token', ...origin }, error.code)
 }
 
 const trustedBy = new WeakMap<Runtime, ReturnType<typeof parseNetworks>>()

@@ -4,10 +4,11 @@ import { readBalance } from '#server/chain/balance.ts'
 import { readHistory } from '#server/chain/history.ts'
 import { limitKey } from '#server/http/address.ts'
 import { methodNotAllowed, parse, sendJson, sendNothing, setQuota } from '#server/http/answer.ts'
-import { addressOf, authenticate } from '#server/http/authenticate.ts'
+import { addressOf, authenticate, originOf } from '#server/http/authenticate.ts'
 import type { Runtime } from '#server/runtime.ts'
 import type { Access } from '#server/token/verifyAccess.ts'
 import { walletProof } from '#server/ton/prove.ts'
+import { attempt } from '#server/traffic/attempt.ts'
 import { publicBalance, publicHistory, readPosition } from './chain.ts'
 import { linkWallet } from './link.ts'
 import { unlinkWallet } from './unlink.ts'
@@ -34,7 +35,11 @@ export function walletRoutes(runtime: Runtime, body: RequestHandler[]): Router {
     const { app, session } = await authenticate(runtime, request)
     setQuota(response, await runtime.limits.signIn(app, limitKey(addressOf(runtime, request))))
     const proof = parse(walletProof, request.body)
-    const { wallet, isNew } = await linkWallet(runtime, { app, userId: session.userId, proof })
+    const { wallet, isNew } = await attempt(
+      runtime,
+      { app, method: 'link', ...originOf(runtime, request), request },
+      () => linkWallet(runtime, { app, userId: session.userId, proof }),
+    )
     sendJson(response, publicWallet(wallet, session.identityId), isNew ? 201 : 200)
   })
   router.all('/v1/me/wallets', methodNotAllowed('GET, POST'))
