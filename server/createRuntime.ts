@@ -2,19 +2,22 @@ import { pino, type DestinationStream } from 'pino'
 import type { Config } from './config.ts'
 import { openDatabase } from './db/open.ts'
 import { createLimits } from './http/limits.ts'
+import type { Lookup } from './http/outbound/lookup.ts'
+import { createOutbound } from './http/outbound/outbound.ts'
 import type { Runtime } from './runtime.ts'
+import { createRemembered } from './secret/remembered.ts'
 import { secretKey } from './secret/secretKey.ts'
 import { createVault } from './secret/vault.ts'
 import { createActivity } from './session/activity.ts'
 import { createFigures } from './stats/figures.ts'
 import { createSigningKeys } from './token/keys.ts'
-import { createVerifiedTokens } from './token/verified.ts'
+import { answersTo } from './traffic/exempt.ts'
 import { createTraffic } from './traffic/watch.ts'
 
 /** Opens everything a configuration names. The schema must stand already (db/migrate.ts). `closeRuntime` takes it down. */
 export function createRuntime(
   config: Config,
-  parts: { now?: () => Date; fetch?: typeof fetch; logTo?: DestinationStream } = {},
+  parts: { now?: () => Date; lookup?: Lookup; logTo?: DestinationStream } = {},
 ): Runtime {
   const log = pino(
     { level: config.logLevel, base: null, timestamp: pino.stdTimeFunctions.isoTime },
@@ -29,16 +32,17 @@ export function createRuntime(
     config,
     db,
     now,
-    fetch: parts.fetch ?? fetch,
+    outbound: createOutbound(config.allowNetworks, parts.lookup),
     log,
     vault,
     apps: new Map(),
     keys: createSigningKeys(db, vault, now),
-    verified: createVerifiedTokens(),
+    verified: createRemembered(),
+    proven: createRemembered(),
     activity: createActivity(db, (error) => log.error({ err: error }, 'activity was not written and will be again')),
     limits: createLimits(db, config.rateLimits, vault),
     figures: createFigures(db, now, (error) => log.error({ err: error }, 'figures were not written and will be again')),
-    traffic: createTraffic(db, vault, now, (error) =>
+    traffic: createTraffic(db, vault, now, answersTo(config), (error) =>
       log.error({ err: error }, 'the traffic watch could not read or write'),
     ),
     stopping: false,
@@ -47,6 +51,7 @@ export function createRuntime(
 
 /** Writes what is only in memory and closes the database. */
 export async function closeRuntime(runtime: Runtime): Promise<void> {
+  await runtime.outbound.close()
   await runtime.activity.close()
   await runtime.traffic.close()
   await runtime.figures.close()

@@ -3,11 +3,13 @@ import type { AppCache } from './app/app.ts'
 import type { Config } from './config.ts'
 import type { Database } from './db/database.ts'
 import type { Limits } from './http/limits.ts'
+import type { Outbound } from './http/outbound/outbound.ts'
+import type { Remembered } from './secret/remembered.ts'
 import type { Vault } from './secret/vault.ts'
 import type { Activity } from './session/activity.ts'
 import type { Figures } from './stats/figures.ts'
 import type { SigningKeys } from './token/keys.ts'
-import type { VerifiedTokens } from './token/verified.ts'
+import type { AccessClaims } from './token/accessClaims.ts'
 import type { Traffic } from './traffic/watch.ts'
 
 /** Everything that touches the world, and what is remembered between calls. A test passes another clock, another database. */
@@ -16,13 +18,16 @@ export type Runtime = {
   db: Database
   /** The only clock. */
   now: () => Date
-  /** The only way out; guarded in production (http/outbound.ts). */
-  fetch: typeof fetch
+  /** The only way out; guarded. */
+  outbound: Outbound
   log: Logger
   vault: Vault
   apps: AppCache
   keys: SigningKeys
-  verified: VerifiedTokens
+  /** JWTs whose signature was checked: it saves that and nothing else, `exp` is compared and the session looked up on every call. */
+  verified: Remembered<AccessClaims>
+  /** Opaque tokens and API keys whose secret was compared, and their row, which is looked up on every call. */
+  proven: Remembered<number>
   activity: Activity
   limits: Limits
   figures: Figures

@@ -18,8 +18,9 @@ const rules: Rules = {
   'server/secret': ['server/config.ts', 'server/folder.ts'],
   'server/http': [
     ...[...base, ...data, 'express', 'ipaddr.js', 'rate-limiter-flexible'],
-    ...['server/app', 'server/session', 'server/token'],
+    ...['server/app', 'server/identity/publicUser.ts', 'server/session', 'server/token'],
   ],
+  'server/http/outbound': ['undici', 'ipaddr.js', 'server/http/address.ts'],
   'server/app': [...base, ...data, ...edges, 'server/operator', 'server/session'],
   'server/operator': [...base, ...data, ...edges, 'server/app', 'server/session'],
   'server/identity': [
@@ -47,7 +48,7 @@ const rules: Rules = {
     ...[...base, ...data, 'server/http', 'express'],
     ...['server/app', 'server/chain', 'server/identity', 'server/profile', 'server/session', 'server/token'],
     'server/traffic',
-    ...['@ton/core', 'graphql', 'graphql-yoga', '@escape.tech'],
+    ...['@ton/core', 'graphql', 'graphql-yoga', '@graphql-yoga/render-graphiql', '@escape.tech'],
   ],
   'server/chain': [
     ...base,

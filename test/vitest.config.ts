@@ -4,7 +4,7 @@ import { defineConfig } from 'vitest/config'
 const root = fileURLToPath(new URL('..', import.meta.url))
 
 /** Checks that need no database: run once. */
-const pure = ['test/telegram/**', 'test/ton/**', 'test/secret/**', 'test/*.test.ts']
+const pure = ['test/http/outbound.test.ts', 'test/telegram/**', 'test/ton/**', 'test/secret/**', 'test/*.test.ts']
 
 export default defineConfig({
   root,

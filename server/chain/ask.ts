@@ -46,41 +46,28 @@ export async function askChain(
   return result as Record<string, unknown> | unknown[]
 }
 
-async function send(runtime: Runtime, api: ChainApi, url: string, body: unknown, mostBytes: number) {
-  try {
-    const response = await runtime.fetch(url, {
-      method: body === undefined ? 'GET' : 'POST',
-      headers: {
-        accept: 'application/json',
-        ...(body !== undefined && { 'content-type': 'application/json' }),
-        ...(api.key && { 'x-api-key': api.key }),
-      },
-      ...(body !== undefined && { body: JSON.stringify(body) }),
-      redirect: 'error',
-      signal: AbortSignal.timeout(TIMEOUT_MS),
-    })
-    const text = await readText(response, mostBytes)
-    return { status: response.status, text, retryAfter: response.headers.get('retry-after') }
-  } catch (cause) {
-    if (cause instanceof AppError) throw cause
-    throw unavailable('The TON API cannot be reached', { cause })
-  }
+async function send(runtime: Runtime, api: ChainApi, url: string, body: unknown, maxBytes: number) {
+  const answer = await runtime.outbound.request({
+    url,
+    method: body === undefined ? 'GET' : 'POST',
+    headers: {
+      accept: 'application/json',
+      ...(body !== undefined && { 'content-type': 'application/json' }),
+      ...(api.key && { 'x-api-key': api.key }),
+    },
+    ...(body !== undefined && { body: JSON.stringify(body) }),
+    timeoutMs: TIMEOUT_MS,
+    maxBytes,
+    idempotent: true,
+    configured: true,
+  })
+  if ('fault' in answer) throw unavailable('The TON API cannot be reached', { cause: new Error(answer.reason) })
+  return { status: answer.status, text: answer.body.toString('utf8'), retryAfter: answer.headers['retry-after'] }
 }
 
-async function readText(response: Response, most: number): Promise<string> {
-  const chunks: Uint8Array[] = []
-  let size = 0
-  for await (const chunk of (response.body ?? []) as AsyncIterable<Uint8Array>) {
-    size += chunk.length
-    if (size > most) throw unavailable('The TON API answers more than was asked for')
-    chunks.push(chunk)
-  }
-  return Buffer.concat(chunks).toString('utf8')
-}
-
-/** Retry-After in seconds or as a date (RFC 9110 §10.2.3), a second where there is none. */
-function readPause(header: string | null): number {
-  const seconds = header === null ? 1 : Number(header)
+/** Retry-After in seconds (RFC 9110 §10.2.3), a second where there is none that can be read. */
+function readPause(header: string | string[] | undefined): number {
+  const seconds = header === undefined ? 1 : Number(header)
   return Number.isFinite(seconds) && seconds > 0 ? Math.min(Math.ceil(seconds), LONGEST_PAUSE_S) : 1
 }
 

@@ -131,10 +131,15 @@ function telegramKeys(runtime: Runtime): JWTVerifyGetKey {
   if (known) return known
   const url = new URL(`${runtime.config.telegramOauthUrl}/.well-known/jwks.json`)
   const keys = createRemoteJWKSet(url, {
-    timeoutDuration: 3_000,
     cooldownDuration: 30_000,
-    [customFetch]: runtime.fetch,
+    [customFetch]: (url) => fetchKeys(runtime, url),
   })
   keySets.set(runtime, keys)
   return keys
+}
+
+async function fetchKeys(runtime: Runtime, url: string): Promise<Response> {
+  const answer = await runtime.outbound.request({ url, timeoutMs: 3_000, maxBytes: 65_536, configured: true })
+  if ('fault' in answer) throw new Error(answer.reason)
+  return new Response(answer.body.toString(), { status: answer.status })
 }

@@ -127,6 +127,7 @@ export const trafficRouter = router({
     .query(async ({ ctx, input }) => {
       const { runtime, operator } = ctx
       await runtime.traffic.flush()
+      await runtime.traffic.ready()
       const { q } = input
       const appId = number(runtime, 'app', input.appId)
       const place = isIP(q) ? placeOf(q) : undefined
@@ -139,9 +140,9 @@ export const trafficRouter = router({
       const rows = known
         ? await listFindings(runtime.db, { ...filter, ...(values ? { values } : { userId: visible!.id }) }, 20)
         : []
-      const entry = place && runtime.traffic.lists().find(place, appId, runtime.now().getTime())
+      const entry = place && runtime.traffic.lists().find(place, appId ?? 'any', runtime.now().getTime())
       const blocks = (await listBlocks(runtime.db, filter, runtime.now(), 200)).filter((row) =>
-        place ? row.id === entry?.id : visible !== undefined && row.userId === visible.id,
+        place ? entry !== undefined && row.value === entry.value : visible !== undefined && row.userId === visible.id,
       )
       const stops = runtime.traffic
         .stops()

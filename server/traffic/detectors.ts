@@ -77,9 +77,9 @@ export const detectors = {
   },
   replayed_proofs: {
     title: 'Replayed proofs',
-    text: 'One proof is used N times a minute, or from many networks; it serves no longer',
+    text: 'One proof is used N times a minute, or from ten networks; it serves no longer',
     unit: 'uses a minute',
-    threshold: 12,
+    threshold: 300,
     mode: 'on',
     answer: 'block',
     window: 60,

@@ -30,7 +30,7 @@ export function guard(runtime: Runtime, next: RequestListener): RequestListener 
 
   function pass(request: IncomingMessage, response: ServerResponse): void {
     try {
-      runtime.traffic.refuseBlocked(addressOf(runtime, request))
+      if (runtime.traffic.blocksAnybody()) runtime.traffic.refuseBlocked(addressOf(runtime, request))
     } catch (error) {
       setSecurityHeaders(response, runtime.config)
       refuse(runtime, error, request, response)

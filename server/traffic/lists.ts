@@ -9,7 +9,7 @@ const MOST_REMEMBERED = 20_000
 /** Blocks and allowances, ready to be asked about an address. */
 export type Lists = {
   /** The entry that decides for an address in an app: an allowance before every block, a block by hand before one by itself. */
-  find(place: Place, appId: number | undefined, now: number): Entry | undefined
+  find(place: Place, appId: number | 'any' | undefined, now: number): Entry | undefined
   /** Whether anything at all is blocked by hand: most of the time nothing is. */
   any: boolean
   size: number
@@ -43,8 +43,9 @@ export function createLists(entries: readonly Entry[]): Lists {
     return found
   }
 
-  const holds = (entry: Entry, appId: number | undefined, now: number) =>
-    (entry.appId === null || entry.appId === appId) && (entry.expiresAt === null || entry.expiresAt.getTime() > now)
+  const holds = (entry: Entry, appId: number | 'any' | undefined, now: number) =>
+    (entry.appId === null || appId === 'any' || entry.appId === appId) &&
+    (entry.expiresAt === null || entry.expiresAt.getTime() > now)
 
   return {
     any: entries.some(({ effect, automatic }) => effect === 'block' && !automatic),

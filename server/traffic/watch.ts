@@ -48,6 +48,8 @@ export type Traffic = {
   note(attempt: Try, code: string, who?: string): void
   /** Resolves once the blocks have been read the first time; undefined from then on. */
   ready(): Promise<void> | undefined
+  /** Whether anybody is blocked by hand; most of the time nobody is, and then no address needs to be looked at. */
+  blocksAnybody(): boolean
   /** Refuses an address that an operator has blocked, for any public call. @throws AppError forbidden */
   refuseBlocked(ip: string, appId?: number): void
   /** Reads blocks and rules again now, after a change of ours. */
@@ -66,12 +68,21 @@ const FRESH_MS = 1_000
 const MOST_LISTED = 50_000
 const MOST_ANSWERS = 50_000
 const MOST_STOPS = 500
+/** Networks a minute in which one proof may turn up: a phone changes them on a train, not this often. */
+const MOST_NETWORKS = 10
 /** An address with this many good people in five minutes is an office, a school or a carrier. */
 const SHARED = 10
 
 type Active = { detector: DetectorName; answer: Answer; until: number; next: number; finding: Finding }
 
-export function createTraffic(db: Database, vault: Vault, now: () => Date, onError: (error: unknown) => void): Traffic {
+/** @param answers whether findings are acted upon at this address; else they are only told */
+export function createTraffic(
+  db: Database,
+  vault: Vault,
+  now: () => Date,
+  answers: (ip: string) => boolean,
+  onError: (error: unknown) => void,
+): Traffic {
   const minute = createTally(60)
   const minutes = createTally(300)
   const challenges = createChallenges(vault)
@@ -205,7 +216,7 @@ export function createTraffic(db: Database, vault: Vault, now: () => Date, onErr
     const shared = minutes.distinct(keysOf(attempt.app, place).address, at) >= SHARED
     const shadow = rule.mode === 'shadow'
     const wanted = where.kind !== 'proof' && rule.answer === 'block' && shared ? 'challenge' : rule.answer
-    const answer = shadow || where.kind === 'user' ? 'watch' : wanted
+    const answer = shadow || where.kind === 'user' || !answers(attempt.ip) ? 'watch' : wanted
     const level = answer === 'block' && where.kind !== 'proof' ? levelOf(where.key, at) : 0
     const until =
       at +
@@ -234,6 +245,7 @@ export function createTraffic(db: Database, vault: Vault, now: () => Date, onErr
     if (answer === 'block' && (where.kind === 'address' || where.kind === 'network')) {
       // Written down too, so that other processes keep it, a restart does not lift it, and an operator can.
       notes.block({ value: where.value, appId: attempt.app.id, until: new Date(until), detector })
+      read = undefined
     }
   }
 
@@ -308,7 +320,7 @@ export function createTraffic(db: Database, vault: Vault, now: () => Date, onErr
     counts.succeeded++
     ;(counts.who ??= new Set()).add(place.network)
     const uses = minute.sum(key, 'succeeded', at)
-    const many = uses >= rules.replayed_proofs.threshold || minute.distinct(key, at) >= 4
+    const many = uses >= rules.replayed_proofs.threshold || minute.distinct(key, at) >= MOST_NETWORKS
     if (many && rules.replayed_proofs.mode !== 'off')
       find('replayed_proofs', attempt, { kind: 'proof', key, value: key.slice(6, 22) }, { tries: uses, confidence: 90 })
   }
@@ -368,9 +380,11 @@ export function createTraffic(db: Database, vault: Vault, now: () => Date, onErr
     admit,
     note,
     ready: () => (read ? undefined : refresh()),
-    refuseBlocked(ip, appId) {
+    blocksAnybody() {
       void refresh()
-      if (!lists.any) return
+      return lists.any
+    },
+    refuseBlocked(ip, appId) {
       const at = now().getTime()
       const entry = lists.find(placeOf(ip), appId, at)
       if (entry?.effect === 'block' && !entry.automatic && entry.kind !== 'app') throw blocked(entry, at)

@@ -1,4 +1,4 @@
-import { Router, type Request, type RequestHandler, type Response } from 'express'
+import { Router, type RequestHandler } from 'express'
 import * as z from 'zod'
 import { readBalance } from '#server/chain/balance.ts'
 import { readHistory } from '#server/chain/history.ts'
@@ -6,7 +6,6 @@ import { limitKey } from '#server/http/address.ts'
 import { methodNotAllowed, parse, sendJson, sendNothing, setQuota } from '#server/http/answer.ts'
 import { addressOf, authenticate, originOf } from '#server/http/authenticate.ts'
 import type { Runtime } from '#server/runtime.ts'
-import type { Access } from '#server/token/verifyAccess.ts'
 import { walletProof } from '#server/ton/prove.ts'
 import { attempt } from '#server/traffic/attempt.ts'
 import { publicBalance, publicHistory, readPosition } from './chain.ts'
@@ -24,7 +23,7 @@ export function walletRoutes(runtime: Runtime, body: RequestHandler[]): Router {
   const router = Router()
 
   router.get('/v1/me/wallets', async (request, response) => {
-    const { app, session } = await callOf(request, response)
+    const { app, session } = await authenticate(runtime, request, response)
     const wallets = await listWallets(runtime, app, session.userId)
     sendJson(response, {
       items: wallets.map((wallet) => publicWallet(wallet, session.identityId)),
@@ -32,7 +31,7 @@ export function walletRoutes(runtime: Runtime, body: RequestHandler[]): Router {
     })
   })
   router.post('/v1/me/wallets', ...body, async (request, response) => {
-    const { app, session } = await authenticate(runtime, request)
+    const { app, session } = await authenticate(runtime, request, response)
     setQuota(response, await runtime.limits.signIn(app, limitKey(addressOf(runtime, request))))
     const proof = parse(walletProof, request.body)
     const { wallet, isNew } = await attempt(
@@ -45,7 +44,7 @@ export function walletRoutes(runtime: Runtime, body: RequestHandler[]): Router {
   router.all('/v1/me/wallets', methodNotAllowed('GET, POST'))
 
   router.delete('/v1/me/wallets/:address', async (request, response) => {
-    const { app, session } = await callOf(request, response)
+    const { app, session } = await authenticate(runtime, request, response)
     const address = request.params.address
     await unlinkWallet(runtime, { app, userId: session.userId, sessionId: session.id, address })
     sendNothing(response)
@@ -53,7 +52,7 @@ export function walletRoutes(runtime: Runtime, body: RequestHandler[]): Router {
   router.all('/v1/me/wallets/:address', methodNotAllowed('DELETE'))
 
   router.get('/v1/me/wallets/:address/balance', async (request, response) => {
-    const { app, session } = await callOf(request, response)
+    const { app, session } = await authenticate(runtime, request, response)
     const wallet = await getWallet(runtime, app, session.userId, request.params.address)
     const balance = await readBalance(runtime, wallet, app.settings.ton.jettons)
     sendJson(response, publicBalance(wallet, balance, runtime.now()))
@@ -61,7 +60,7 @@ export function walletRoutes(runtime: Runtime, body: RequestHandler[]): Router {
   router.all('/v1/me/wallets/:address/balance', methodNotAllowed('GET'))
 
   router.get('/v1/me/wallets/:address/transactions', async (request, response) => {
-    const { app, session } = await callOf(request, response)
+    const { app, session } = await authenticate(runtime, request, response)
     const { limit, cursor } = parse(historyInput, request.query)
     const wallet = await getWallet(runtime, app, session.userId, request.params.address)
     const ask = { before: readPosition(cursor), limit, vouched: app.settings.ton.jettons }
@@ -69,11 +68,4 @@ export function walletRoutes(runtime: Runtime, body: RequestHandler[]): Router {
   })
   router.all('/v1/me/wallets/:address/transactions', methodNotAllowed('GET'))
   return router
-
-  async function callOf(request: Request, response: Response): Promise<Access> {
-    const access = await authenticate(runtime, request)
-    const { callsPerAddress } = access.app.settings.rateLimits
-    setQuota(response, await runtime.limits.call(limitKey(addressOf(runtime, request)), callsPerAddress))
-    return access
-  }
 }

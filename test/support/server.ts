@@ -8,6 +8,7 @@ import type { App } from '../../server/app/app.ts'
 import type { NewApp } from '../../server/app/settings.ts'
 import { loadConfig } from '../../server/config.ts'
 import { closeRuntime, createRuntime } from '../../server/createRuntime.ts'
+import type { Lookup } from '../../server/http/outbound/lookup.ts'
 import { createHttp } from '../../server/http.ts'
 import { cliActor } from '../../server/operator/audit.ts'
 import type { Runtime } from '../../server/runtime.ts'
@@ -28,7 +29,7 @@ export type TestServer = {
   stop(): Promise<void>
 }
 
-type Options = { env?: Record<string, string>; now?: Date; databaseUrl?: string; fetch?: typeof fetch; keep?: boolean }
+type Options = { env?: Record<string, string>; now?: Date; databaseUrl?: string; lookup?: Lookup; keep?: boolean }
 
 /** A real server on a port of its own, over a fresh database; stopped when the test ends. */
 export async function startServer(options: Options = {}): Promise<TestServer> {
@@ -52,7 +53,7 @@ export async function startServer(options: Options = {}): Promise<TestServer> {
   const runtime = createRuntime(config, {
     now: () => clock.now,
     logTo: { write: (line) => void lines.push(line) },
-    ...(options.fetch && { fetch: options.fetch }),
+    ...(options.lookup && { lookup: options.lookup }),
   })
   const { server, port } = await serve(createHttp(runtime), config)
   let stopped: Promise<void> | undefined

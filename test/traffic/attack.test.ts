@@ -4,7 +4,8 @@ import { describe, expect, test } from 'vitest'
 import { checkSession } from '../support/signIn.ts'
 import type { Answer } from '../support/server.ts'
 import { initData, person } from '../support/telegram.ts'
-import { findings, forge, nonce, post, signIn, watched, type Watched } from '../support/traffic.ts'
+import { findings, forge, manage, nonce, post, signIn, watched, type Watched } from '../support/traffic.ts'
+import { newWallet, signNonce } from '../support/wallet.ts'
 
 /** How many of some tries did not reach what they were after. */
 const lost = (answers: Answer[]) => answers.filter(({ status }) => status >= 400).length / answers.length
@@ -62,25 +63,38 @@ describe('within a minute', () => {
     expect((await nonce(world, '203.0.113.78')).status).toBe(201)
   })
 
-  test('a proof that is used over and over serves no longer', async () => {
+  test('a proof that turns up everywhere serves no longer, and a new one of the same person does', async () => {
     const world = await watched()
     const body = { initData: initData(person(5), world.server.clock.now) }
-    const replay = await inTurn(300, () => post(world, '/v1/apps/quest/telegram/login', '203.0.113.50', body))
+    const replay = await inTurn(300, (n) => post(world, '/v1/apps/quest/telegram/login', `198.51.${n % 200}.1`, body))
     expect(lost(replay)).toBeGreaterThanOrEqual(0.95)
     expect(new Set(replay.filter(({ status }) => status !== 200).map(({ body }) => body['code']))).toEqual(
       new Set(['login_expired']),
     )
     expect(await detectorsOf(world)).toContain('replayed_proofs')
-    // A new one of the same person serves.
     world.server.clock.pass(1)
     expect((await signIn(world, 5, '198.51.100.7')).status).toBe(200)
   })
 
-  test('a proof that is used in four networks serves no longer', async () => {
+  test('how often one proof may be used is for the operator to say', async () => {
     const world = await watched()
+    const tuned = await manage(world, 'PATCH', '/traffic/rules/replayed_proofs', { threshold: 12 })
+    expect(tuned.body).toMatchObject({ threshold: 12, answer: 'block', defaults: { threshold: 300 } })
     const body = { initData: initData(person(5), world.server.clock.now) }
-    const replay = await inTurn(100, (n) => post(world, '/v1/apps/quest/telegram/login', `198.51.${n}.1`, body))
-    expect(lost(replay)).toBeGreaterThanOrEqual(0.95)
+    const replay = await inTurn(100, () => post(world, '/v1/apps/quest/telegram/login', '203.0.113.50', body))
+    expect(replay.filter(({ status }) => status === 200)).toHaveLength(12)
+  })
+
+  test('proofs that are spent, sent again and again, are found by their address', async () => {
+    const world = await watched()
+    const wallet = newWallet()
+    const { id, nonce: text } = (await nonce(world, '203.0.113.60')).body as { id: string; nonce: string }
+    const { address, stateInit } = wallet
+    const body = { id, address, stateInit, signedMessage: signNonce(wallet, text) }
+    const replay = await inTurn(100, () => post(world, '/v1/apps/quest/ton/login', '203.0.113.60', body))
+    expect(lost(replay)).toBe(0.99)
+    expect(stopped(replay)).toBeGreaterThanOrEqual(75)
+    expect(await detectorsOf(world)).toEqual(['spent_proofs'])
   })
 
   test('one person in many places is told, and nothing is done to them', async () => {
@@ -176,4 +190,30 @@ test('a block holds after a restart', async () => {
   })
   const answer = await signIn({ ...world, server: again }, 1, '203.0.113.9')
   expect([answer.status, answer.body['code']]).toEqual([429, 'rate_limited'])
+})
+
+test('a rule in shadow tells what it would do, and does nothing', async () => {
+  const world = await watched()
+  await manage(world, 'PATCH', '/traffic/rules/failed_proofs', { mode: 'shadow' })
+  const answers = await inTurn(50, () => forge(world, 1, '203.0.113.9'))
+  expect(stopped(answers)).toBe(0)
+  expect(await findings(world)).toMatchObject([
+    { detector: 'failed_proofs', answer: 'block', shadow: true, stopped: 0 },
+  ])
+  await manage(world, 'PATCH', '/traffic/rules/failed_proofs', { mode: 'off' })
+  await inTurn(30, () => forge(world, 1, '203.0.114.9'))
+  expect(await findings(world)).toHaveLength(1)
+})
+
+test('a proxy that nobody told us of is never locked out, and everybody behind it with it', async () => {
+  const world = await watched({ GATEHOUSE_TRUST_PROXY: '' })
+  const answers = await inTurn(40, () => forge(world, 1, '203.0.113.9'))
+  expect(stopped(answers)).toBe(0)
+  expect(await findings(world)).toMatchObject([{ detector: 'failed_proofs', value: '127.0.0.1', answer: 'watch' }])
+})
+
+test('where a gateway does the limiting, findings are told and nothing is done', async () => {
+  const world = await watched({ GATEHOUSE_RATE_LIMITS: 'off' })
+  expect(stopped(await inTurn(40, () => forge(world, 1, '203.0.113.9')))).toBe(0)
+  expect(await findings(world)).toMatchObject([{ detector: 'failed_proofs', answer: 'watch' }])
 })
