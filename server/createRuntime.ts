@@ -1,6 +1,7 @@
 import { pino, type DestinationStream } from 'pino'
 import type { Config } from './config.ts'
 import { openDatabase } from './db/open.ts'
+import { createOutbox } from './delivery/outbox.ts'
 import { createLimits } from './http/limits.ts'
 import type { Lookup } from './http/outbound/lookup.ts'
 import { createOutbound } from './http/outbound/outbound.ts'
@@ -13,6 +14,8 @@ import { createFigures } from './stats/figures.ts'
 import { createSigningKeys } from './token/keys.ts'
 import { answersTo } from './traffic/exempt.ts'
 import { createTraffic } from './traffic/watch.ts'
+import { openTelegramLane } from './notification/openTelegramLane.ts'
+import { openWebhookLane } from './webhook/lane.ts'
 
 /** Opens everything a configuration names. The schema must stand already (db/migrate.ts). `closeRuntime` takes it down. */
 export function createRuntime(
@@ -28,7 +31,7 @@ export function createRuntime(
   })
   const vault = createVault(secretKey(config))
   const now = parts.now ?? (() => new Date())
-  return {
+  const runtime: Omit<Runtime, 'outbox'> = {
     config,
     db,
     now,
@@ -47,6 +50,11 @@ export function createRuntime(
     ),
     stopping: false,
   }
+  const whole = runtime as Runtime
+  whole.outbox = createOutbox(whole, (tx, lane, now) =>
+    lane > 0 ? openWebhookLane(whole, tx, lane) : openTelegramLane(whole, tx, lane, now),
+  )
+  return whole
 }
 
 /** Writes what is only in memory and closes the database. */

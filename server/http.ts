@@ -4,6 +4,7 @@ import { consolePages } from './console/pages.ts'
 import { referencePages } from './console/reference.ts'
 import { consoleRoutes } from './console/routes.ts'
 import { AppError } from './error.ts'
+import { eventRoutes } from './event/routes.ts'
 import { ahead } from './http/ahead.ts'
 import { answerErrors, requireJson } from './http/answer.ts'
 import { cors } from './http/cors.ts'
@@ -18,6 +19,7 @@ import { graphqlRoutes } from './ton/graphql.ts'
 import { tonRoutes } from './ton/routes.ts'
 import { guard } from './traffic/guard.ts'
 import { walletRoutes } from './wallet/routes.ts'
+import { webhookRoutes } from './webhook/routes.ts'
 
 /** The whole HTTP surface, on one page. */
 export function createHttp(runtime: Runtime): RequestListener {
@@ -38,8 +40,10 @@ function createExpress(runtime: Runtime): Express {
   app.use(tonRoutes(runtime, body))
   app.use(sessionRoutes(runtime, body))
   app.use(tokenRoutes(runtime))
+  app.use(eventRoutes(runtime))
   app.use(identityRoutes(runtime, body))
   app.use(walletRoutes(runtime, body))
+  app.use(webhookRoutes(runtime))
   app.use(consoleRoutes(runtime, body))
   app.use(referencePages(runtime))
   app.use(consolePages())

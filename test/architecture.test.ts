@@ -26,12 +26,38 @@ const rules: Rules = {
   'server/identity': [
     ...[...base, ...data, ...edges],
     ...['server/app', 'server/operator', 'server/profile', 'server/session', 'server/token', 'server/ton/address.ts'],
+    'server/event',
   ],
   'server/session': [
     ...[...base, ...data, ...edges],
-    ...['server/app', 'server/identity', 'server/operator', 'server/token'],
+    ...['server/app', 'server/identity', 'server/operator', 'server/token', 'server/event'],
   ],
   'server/token': [...base, ...data, ...edges, 'server/app', 'server/operator', 'server/session', 'jose'],
+  'server/event': [
+    ...[...base, ...data, ...edges, 'server/app', 'server/identity', 'server/operator'],
+    ...['server/delivery', 'server/notification', 'ajv', 'intl-messageformat', '@formatjs/icu-messageformat-parser'],
+  ],
+  'server/delivery': [
+    ...[...base, ...data, ...edges, 'server/app', 'server/identity', 'server/operator'],
+    ...['server/event', 'server/webhook'],
+  ],
+  'server/webhook': [
+    ...[...base, ...data, ...edges, 'server/app', 'server/operator'],
+    ...['server/event', 'server/delivery', 'server/http/outbound'],
+  ],
+  'server/notification': [
+    ...[
+      ...base,
+      ...data,
+      ...edges,
+      'server/app',
+      'server/identity',
+      'server/operator',
+      'server/session',
+      'server/token',
+    ],
+    ...['server/event', 'server/delivery', 'server/webhook'],
+  ],
   'server/profile': [...base, ...data, 'server/app', 'server/token'],
   'server/telegram': [
     ...base,
@@ -75,13 +101,22 @@ const rules: Rules = {
   ],
   'server/wallet': [
     ...[...base, ...data, 'server/http', 'express'],
-    ...['server/app', 'server/chain', 'server/identity', 'server/session', 'server/token', 'server/ton'],
+    ...[
+      'server/app',
+      'server/chain',
+      'server/event',
+      'server/identity',
+      'server/session',
+      'server/token',
+      'server/ton',
+    ],
     'server/traffic',
   ],
   'server/console': [
     ...[...base, 'server/http', 'express', 'sirv', '@trpc/server', 'trpc-to-openapi'],
     ...['server/app', 'server/identity', 'server/operator', 'server/session', 'server/token'],
     ...['server/stats', 'server/traffic'],
+    ...['server/event', 'server/delivery', 'server/webhook', 'server/notification'],
   ],
 }
 

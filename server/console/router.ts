@@ -10,6 +10,7 @@ import {
 import { sessionsRouter } from '#server/session/console.ts'
 import { keysRouter, tokensRouter } from '#server/token/console.ts'
 import { blocksRouter, trafficRouter } from '#server/traffic/console.ts'
+import { webhooksRouter } from '#server/webhook/console.ts'
 import { overviewRouter } from './overview.ts'
 import { router } from './trpc.ts'
 
@@ -20,6 +21,7 @@ export const consoleRouter = router({
   overview: overviewRouter,
   apps: appsRouter,
   apiKeys: apiKeysRouter,
+  webhooks: webhooksRouter,
   sessions: sessionsRouter,
   users: usersRouter,
   tokens: tokensRouter,

@@ -79,6 +79,8 @@ const seated = statement('sessions_seated', (db) =>
   db
     .select({
       id: sessions.id,
+      userId: sessions.userId,
+      method: sessions.method,
       seat: sessions.seat,
       createdAt: sessions.createdAt,
       lastActiveAt: sessions.lastActiveAt,
@@ -184,7 +186,7 @@ export function endSessions(
     .update(sessions)
     .set({ endedAt: end.at, endReason: end.reason, endedBy: end.by ?? null })
     .where(inArray(sessions.id, chosen))
-    .returning({ id: sessions.id, appId: sessions.appId, userId: sessions.userId })
+    .returning({ id: sessions.id, appId: sessions.appId, userId: sessions.userId, method: sessions.method })
 }
 
 export const ofUser = (userId: number): SQL => eq(sessions.userId, userId)
@@ -291,6 +293,8 @@ const walking = statement('sessions_live_walk', (db) =>
     .select({
       id: sessions.id,
       appId: sessions.appId,
+      userId: sessions.userId,
+      method: sessions.method,
       lastActiveAt: sessions.lastActiveAt,
       expiresAt: sessions.expiresAt,
     })

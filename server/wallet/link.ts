@@ -1,5 +1,6 @@
 import type { App } from '#server/app/app.ts'
 import { AppError } from '#server/error.ts'
+import { recordEvent } from '#server/event/record.ts'
 import { addIdentity } from '#server/identity/addIdentity.ts'
 import { findUser } from '#server/identity/store.ts'
 import type { Runtime } from '#server/runtime.ts'
@@ -21,7 +22,16 @@ export async function linkWallet(
   const { isNew } = await runtime.db.transaction(async (tx) => {
     await consume(tx, now)
     if (!(await findUser(tx, userId))) throw new AppError('not_found', 'There is no such user')
-    return addIdentity(runtime, tx, { app, userId, proof, now })
+    const added = await addIdentity(runtime, tx, { app, userId, proof, now })
+    if (added.isNew) {
+      const content = {
+        userId: runtime.vault.ids.seal('usr', userId),
+        address: proof.subject,
+        linkedAt: now.toISOString(),
+      }
+      await recordEvent(runtime, tx, { app, type: 'wallet.linked', userId, content })
+    }
+    return added
   })
   return { wallet: await getWallet(runtime, app, userId, proof.subject), isNew }
 }

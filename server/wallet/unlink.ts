@@ -1,4 +1,5 @@
 import type { App } from '#server/app/app.ts'
+import { recordEvent } from '#server/event/record.ts'
 import { removeIdentity } from '#server/identity/removeIdentity.ts'
 import type { Runtime } from '#server/runtime.ts'
 import { endIdentitySessions } from '#server/session/revoke.ts'
@@ -19,6 +20,17 @@ export async function unlinkWallet(
   const at = runtime.now()
   await runtime.db.transaction(async (tx) => {
     await removeIdentity(tx, userId, wallet.id)
-    await endIdentitySessions(tx, { userId, identityId: wallet.id, except: sessionId }, { reason: 'logout', at })
+    const content = {
+      userId: runtime.vault.ids.seal('usr', userId),
+      address: wallet.address,
+      unlinkedAt: at.toISOString(),
+    }
+    await recordEvent(runtime, tx, { app, type: 'wallet.unlinked', userId, content })
+    await endIdentitySessions(
+      runtime,
+      tx,
+      { userId, identityId: wallet.id, except: sessionId },
+      { reason: 'logout', at },
+    )
   })
 }
