@@ -1,7 +1,7 @@
 import type { Populated } from './installation.ts'
 
 /** Every page of the console, opened with ids that are there. */
-export const routes = ({ ids }: Populated) => [
+export const routes = ({ ids, events }: Populated) => [
   { path: '/sign-in', title: 'Sign in' },
   { path: '/setup?token=t', title: 'Create the first operator' },
   { path: '/', title: 'Overview' },
@@ -19,6 +19,12 @@ export const routes = ({ ids }: Populated) => [
     path: `/apps/${ids.app}?tab=${tab}`,
     title: 'Ton Quest',
   })),
+  { path: '/notifications', title: 'Notifications' },
+  { path: `/notifications?notification=${events.retrying}&live=1`, title: 'Notifications' },
+  { path: '/notifications?status=dead&channel=webhook&type=sell.success', title: 'Notifications' },
+  { path: '/notifications?q=nobody-is-called-this', title: 'Notifications' },
+  { path: `/notifications/${events.retrying}`, title: 'Buy BTC successfully' },
+  { path: `/notifications/${events.dead}`, title: 'Sell ETH' },
   { path: '/tokens', title: 'Tokens' },
   { path: '/audit', title: 'Audit log' },
   { path: '/operators', title: 'Operators' },
