@@ -23,8 +23,8 @@ export const routes = ({ ids, events }: Populated) => [
   { path: `/notifications?notification=${events.retrying}&live=1`, title: 'Notifications' },
   { path: '/notifications?status=dead&channel=webhook&type=sell.success', title: 'Notifications' },
   { path: '/notifications?q=nobody-is-called-this', title: 'Notifications' },
-  { path: `/notifications/${events.retrying}`, title: 'Buy BTC successfully' },
-  { path: `/notifications/${events.dead}`, title: 'Sell ETH' },
+  { path: `/notifications/${events.retrying}`, title: 'Swap completed' },
+  { path: `/notifications/${events.dead}`, title: 'Selling ETH completed' },
   ...[
     'webhooks',
     'webhooks&endpoint=new',

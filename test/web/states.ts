@@ -95,6 +95,7 @@ export const states: State[] = [
       await page.getByText('shown this once').waitFor()
       await page.getByRole('button', { name: 'Send test event' }).click()
       await page.getByText('The receiver took it').waitFor()
+      await page.evaluate('scrollTo(0, 0)')
     },
   },
   {
