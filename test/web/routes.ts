@@ -28,6 +28,7 @@ export const routes = ({ ids, events }: Populated) => [
   ...[
     'webhooks',
     'webhooks&endpoint=new',
+    'webhooks&endpoint=check',
     `webhooks&endpoint=${events.endpoint}`,
     `webhooks&endpoint=${events.paused}`,
     'events',
