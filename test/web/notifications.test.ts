@@ -261,6 +261,11 @@ test('a type of its own is written against its preview, used, and deleted', asyn
 test('texts of a built-in type are changed for one app, and taken back', async () => {
   const { app } = await makeApp('Worded')
   const { page } = await open(`/apps/${app.publicId}?tab=events&type=kyc.success`)
+  // One preview a change, and none while nothing changes.
+  const asked: string[] = []
+  page.on('request', (request) => request.url().includes('eventTypes.preview') && asked.push(request.url()))
+  await page.waitForTimeout(1_000)
+  expect(asked).toEqual([])
   const title = page.getByLabel('Title, English')
   const before = await title.inputValue()
   await title.fill('You are verified')
