@@ -130,7 +130,8 @@ async function latency(target: Target, sink: Awaited<ReturnType<typeof startSink
   }
   await arrived
   const sorted = sink.delays.toSorted((a, b) => a - b)
-  if (process.env['SPREAD']) console.log([0.1, 0.5, 0.9, 0.95, 0.99].map((q) => sorted[Math.floor(sorted.length * q)]!.toFixed(1)))
+  if (process.env['SPREAD'])
+    console.log([0.1, 0.5, 0.9, 0.95, 0.99].map((q) => sorted[Math.floor(sorted.length * q)]!.toFixed(1)))
   return Math.round(sorted[Math.floor(sorted.length * 0.99)]! * 10) / 10
 }
 
