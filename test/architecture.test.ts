@@ -43,6 +43,10 @@ const rules: Rules = {
     'server/session',
     'jose',
   ],
+  'server/sso': [
+    ...[...base, ...data, ...edges, 'server/http/outbound'],
+    ...['server/app', 'server/identity', 'server/operator', 'server/session', 'server/token'],
+  ],
   'server/ton': [
     ...[...base, ...data, 'server/http', 'express'],
     ...['server/app', 'server/identity', 'server/profile', 'server/session', 'server/token'],
