@@ -1,15 +1,18 @@
 import { pino, type DestinationStream } from 'pino'
 import type { Config } from './config.ts'
 import { openDatabase } from './db/open.ts'
+import { createOutbox } from './delivery/outbox.ts'
 import { createLimits } from './http/limits.ts'
 import type { Lookup } from './http/outbound/lookup.ts'
 import { createOutbound } from './http/outbound/outbound.ts'
 import type { Runtime } from './runtime.ts'
+import { createRemembered } from './secret/remembered.ts'
 import { secretKey } from './secret/secretKey.ts'
 import { createVault } from './secret/vault.ts'
 import { createActivity } from './session/activity.ts'
 import { createSigningKeys } from './token/keys.ts'
-import { createVerifiedTokens } from './token/verified.ts'
+import { openTelegramLane } from './notification/openTelegramLane.ts'
+import { openWebhookLane } from './webhook/lane.ts'
 
 /** Opens everything a configuration names. The schema must stand already (db/migrate.ts). `closeRuntime` takes it down. */
 export function createRuntime(
@@ -25,7 +28,7 @@ export function createRuntime(
   })
   const vault = createVault(secretKey(config))
   const now = parts.now ?? (() => new Date())
-  return {
+  const runtime: Omit<Runtime, 'outbox'> = {
     config,
     db,
     now,
@@ -34,11 +37,17 @@ export function createRuntime(
     vault,
     apps: new Map(),
     keys: createSigningKeys(db, vault, now),
-    verified: createVerifiedTokens(),
+    verified: createRemembered(),
+    proven: createRemembered(),
     activity: createActivity(db, (error) => log.error({ err: error }, 'activity was not written and will be again')),
     limits: createLimits(db, config.rateLimits, vault),
     stopping: false,
   }
+  const whole = runtime as Runtime
+  whole.outbox = createOutbox(whole, (tx, lane, now) =>
+    lane > 0 ? openWebhookLane(whole, tx, lane) : openTelegramLane(whole, tx, lane, now),
+  )
+  return whole
 }
 
 /** Writes what is only in memory and closes the database. */

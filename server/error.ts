@@ -25,6 +25,7 @@ export const refusals = {
   gone: [410, 'NOT_FOUND', 'invalid_request'],
   payload_too_large: [413, 'PAYLOAD_TOO_LARGE', 'invalid_request'],
   unsupported_media_type: [415, 'UNSUPPORTED_MEDIA_TYPE', 'invalid_request'],
+  idempotency_mismatch: [422, 'UNPROCESSABLE_CONTENT', 'invalid_request'],
   locked: [423, 'FORBIDDEN', 'invalid_grant'],
   rate_limited: [429, 'TOO_MANY_REQUESTS', 'invalid_request'],
   server_error: [500, 'INTERNAL_SERVER_ERROR', 'server_error'],

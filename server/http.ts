@@ -4,6 +4,7 @@ import { consolePages } from './console/pages.ts'
 import { referencePages } from './console/reference.ts'
 import { consoleRoutes } from './console/routes.ts'
 import { AppError } from './error.ts'
+import { eventRoutes } from './event/routes.ts'
 import { ahead } from './http/ahead.ts'
 import { answerErrors, requireJson } from './http/answer.ts'
 import { cors } from './http/cors.ts'
@@ -18,6 +19,7 @@ import { telegramRoutes } from './telegram/routes.ts'
 import { introspection, tokenRoutes } from './token/routes.ts'
 import { graphqlRoutes } from './ton/graphql.ts'
 import { tonRoutes } from './ton/routes.ts'
+import { webhookRoutes } from './webhook/routes.ts'
 
 /** The whole HTTP surface, on one page. */
 export function createHttp(runtime: Runtime): RequestListener {
@@ -39,7 +41,9 @@ function createExpress(runtime: Runtime): Express {
   app.use(ssoRoutes(runtime, body))
   app.use(sessionRoutes(runtime, body))
   app.use(tokenRoutes(runtime, { [TOKEN_EXCHANGE]: exchangeToken }))
+  app.use(eventRoutes(runtime))
   app.use(identityRoutes(runtime, body))
+  app.use(webhookRoutes(runtime))
   app.use(consoleRoutes(runtime, body))
   app.use(referencePages(runtime))
   app.use(consolePages())

@@ -40,6 +40,7 @@ export async function startGatehouse(
     runtime.config = { ...config, port, publicUrl: url }
     http.app = createHttp(runtime)
     const sweeper = startSweep(runtime)
+    runtime.outbox.start()
     const { publicUrl } = runtime.config
     if (publicUrl.startsWith('http:') && !/^http:\/\/(localhost|127\.|\[::1\])/.test(publicUrl))
       runtime.log.warn(`GATEHOUSE_PUBLIC_URL is ${publicUrl}: without https, tokens and passwords travel in the clear`)
@@ -51,6 +52,7 @@ export async function startGatehouse(
         runtime.stopping = true
         await drain(server, PATIENCE_MS, FAREWELL_MS)
         await sweeper.stop()
+        await runtime.outbox.stop()
         await closeRuntime(runtime)
       },
     }

@@ -2,12 +2,14 @@ import type { Logger } from 'pino'
 import type { AppCache } from './app/app.ts'
 import type { Config } from './config.ts'
 import type { Database } from './db/database.ts'
+import type { Outbox } from './delivery/outbox.ts'
 import type { Limits } from './http/limits.ts'
 import type { Outbound } from './http/outbound/outbound.ts'
+import type { Remembered } from './secret/remembered.ts'
 import type { Vault } from './secret/vault.ts'
 import type { Activity } from './session/activity.ts'
 import type { SigningKeys } from './token/keys.ts'
-import type { VerifiedTokens } from './token/verified.ts'
+import type { AccessClaims } from './token/accessClaims.ts'
 
 /** Everything that touches the world, and what is remembered between calls. A test passes another clock, another database. */
 export type Runtime = {
@@ -21,9 +23,14 @@ export type Runtime = {
   vault: Vault
   apps: AppCache
   keys: SigningKeys
-  verified: VerifiedTokens
+  /** JWTs whose signature was checked: it saves that and nothing else, `exp` is compared and the session looked up on every call. */
+  verified: Remembered<AccessClaims>
+  /** Opaque tokens and API keys whose secret was compared, and their row, which is looked up on every call. */
+  proven: Remembered<number>
   activity: Activity
   limits: Limits
+  /** Sends what is owed because of events. */
+  outbox: Outbox
   /** Set when the process is asked to stop, so that load balancers send nothing new. */
   stopping: boolean
 }

@@ -6,6 +6,7 @@ import type { Transaction } from './db/database.ts'
 import type { Runtime } from './runtime.ts'
 import { timedOut } from './session/session.ts'
 import { endSession, walkLive } from './session/store.ts'
+import { tellAllEnded } from './session/tell.ts'
 import { deleteExpiredProofs } from './telegram/store.ts'
 import { deleteExpiredTokens, deleteWithdrawnKeys } from './token/store.ts'
 import { deleteExpiredNonces } from './ton/store.ts'
@@ -69,7 +70,11 @@ async function endTimedOut(runtime: Runtime, from: number, now: Date): Promise<{
     if (over.length > 0) {
       ended += await runtime.db.transaction(async (tx) => {
         let count = 0
-        for (const { session, end } of over) if (await endSession(tx, session, end)) count++
+        for (const { session, end } of over) {
+          if (!(await endSession(tx, session, end))) continue
+          await tellAllEnded(runtime, tx, [session], end)
+          count++
+        }
         return count
       })
     }

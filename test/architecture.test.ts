@@ -18,7 +18,7 @@ const rules: Rules = {
   'server/secret': ['server/config.ts', 'server/folder.ts'],
   'server/http': [
     ...[...base, ...data, 'express', 'ipaddr.js', 'rate-limiter-flexible'],
-    ...['server/app', 'server/session', 'server/token'],
+    ...['server/app', 'server/identity/publicUser.ts', 'server/session', 'server/token'],
   ],
   'server/http/outbound': ['undici', 'ipaddr.js', 'server/http/address.ts'],
   'server/app': [...base, ...data, ...edges, 'server/operator', 'server/session'],
@@ -26,12 +26,38 @@ const rules: Rules = {
   'server/identity': [
     ...[...base, ...data, ...edges],
     ...['server/app', 'server/operator', 'server/profile', 'server/session', 'server/token', 'server/ton/address.ts'],
+    'server/event',
   ],
   'server/session': [
     ...[...base, ...data, ...edges],
-    ...['server/app', 'server/identity', 'server/operator', 'server/token'],
+    ...['server/app', 'server/identity', 'server/operator', 'server/token', 'server/event'],
   ],
   'server/token': [...base, ...data, ...edges, 'server/app', 'server/operator', 'server/session', 'jose'],
+  'server/event': [
+    ...[...base, ...data, ...edges, 'server/app', 'server/identity', 'server/operator'],
+    ...['server/delivery', 'server/notification', 'ajv', 'intl-messageformat', '@formatjs/icu-messageformat-parser'],
+  ],
+  'server/delivery': [
+    ...[...base, ...data, ...edges, 'server/app', 'server/identity', 'server/operator'],
+    ...['server/event', 'server/webhook'],
+  ],
+  'server/webhook': [
+    ...[...base, ...data, ...edges, 'server/app', 'server/operator'],
+    ...['server/event', 'server/delivery', 'server/http/outbound'],
+  ],
+  'server/notification': [
+    ...[
+      ...base,
+      ...data,
+      ...edges,
+      'server/app',
+      'server/identity',
+      'server/operator',
+      'server/session',
+      'server/token',
+    ],
+    ...['server/event', 'server/delivery', 'server/webhook'],
+  ],
   'server/profile': [...base, ...data, 'server/app', 'server/token'],
   'server/telegram': [
     ...base,
@@ -50,11 +76,12 @@ const rules: Rules = {
   'server/ton': [
     ...[...base, ...data, 'server/http', 'express'],
     ...['server/app', 'server/identity', 'server/profile', 'server/session', 'server/token'],
-    ...['@ton/core', 'graphql', 'graphql-yoga', '@escape.tech'],
+    ...['@ton/core', 'graphql', 'graphql-yoga', '@graphql-yoga/render-graphiql', '@escape.tech'],
   ],
   'server/console': [
     ...[...base, 'server/http', 'express', 'sirv', '@trpc/server', 'trpc-to-openapi'],
     ...['server/app', 'server/identity', 'server/operator', 'server/session', 'server/token'],
+    ...['server/event', 'server/delivery', 'server/webhook', 'server/notification'],
   ],
 }
 

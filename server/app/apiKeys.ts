@@ -3,7 +3,7 @@ import type { Transaction } from '#server/db/database.ts'
 import { AppError } from '#server/error.ts'
 import { isWithin, parseNetworks } from '#server/http/address.ts'
 import type { Runtime } from '#server/runtime.ts'
-import { hashSecret, matches, readOpaque, withSecret } from '#server/secret/opaque.ts'
+import { hashSecret, proveOpaque, withSecret } from '#server/secret/opaque.ts'
 import { appAt, findByKey, type App } from './app.ts'
 import { findApiKey, insertApiKey, touchApiKey, type ApiKeyRow } from './store.ts'
 
@@ -66,9 +66,14 @@ async function byAddress(runtime: Runtime, credentials: ClientCredentials): Prom
 }
 
 async function byKey(runtime: Runtime, key: string, scope: ApiKeyScope): Promise<App> {
-  const presented = readOpaque(runtime.vault.ids, key)
-  const found = presented?.kind === 'sk' ? await findApiKey(runtime.db, presented.row) : undefined
-  if (!found || !presented || !matches(presented.secret, found.key.tokenHash)) throw refused()
+  const found = await proveOpaque(
+    runtime,
+    'sk',
+    key,
+    (id) => findApiKey(runtime.db, id),
+    ({ key }) => key.tokenHash,
+  )
+  if (!found) throw refused()
   const { key: row, appVersion } = found
   const now = runtime.now()
   if (row.expiresAt && now >= row.expiresAt) throw refused()

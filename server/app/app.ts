@@ -1,8 +1,10 @@
+import type { Reader } from '#server/db/database.ts'
 import { AppError } from '#server/error.ts'
 import type { Vault } from '#server/secret/vault.ts'
 import type { Runtime } from '#server/runtime.ts'
 import { appSecrets, appSettings, type AppSecrets, type AppSettings } from './settings.ts'
 import { findApp, findVersion, type AppRow } from './store.ts'
+import type { Subscription } from './subscriptions.ts'
 
 /** A relying party, ready for use: settings parsed and secrets opened. */
 export type App = {
@@ -14,6 +16,7 @@ export type App = {
   disabled: boolean
   settings: AppSettings
   secrets: AppSecrets
+  subscriptions: readonly Subscription[]
   createdAt: Date
   updatedAt: Date
 }
@@ -45,6 +48,16 @@ export function appAt(runtime: Runtime, id: number, version: number): App | Prom
   return known?.version === version ? known : load(runtime, id)
 }
 
+/** The app as a transaction sees it, for what has only its number; undefined when it is gone. What is not committed yet is not remembered. */
+export async function appIn(runtime: Runtime, tx: Reader, id: number): Promise<App | undefined> {
+  const found = await findVersion(tx, { id })
+  if (!found) return undefined
+  const known = runtime.apps.get(id)
+  if (known?.version === found.version) return known
+  const row = await findApp(tx, id)
+  return row && openApp(runtime.vault, row)
+}
+
 async function load(runtime: Runtime, id: number): Promise<App | undefined> {
   const row = await findApp(runtime.db, id)
   if (!row) {
@@ -69,6 +82,7 @@ export function openApp(vault: Vault, row: AppRow): App {
     disabled: row.disabled,
     settings,
     secrets,
+    subscriptions: JSON.parse(row.subscriptions) as Subscription[],
     createdAt: row.createdAt,
     updatedAt: row.updatedAt,
   }

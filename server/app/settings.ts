@@ -136,6 +136,11 @@ export const appSettings = z.strictObject({
     locale: z.enum(['en', 'de', 'es', 'fr', 'pt-BR', 'ru', 'tr', 'zh-CN']),
   }),
   rewardName: line(50).min(1),
+  /** Over which channels people are told of their events, besides the app's own endpoints. */
+  channels: z
+    .strictObject({ inbox: z.boolean(), telegram: z.boolean(), email: z.boolean() })
+    // Rows of before there were channels.
+    .default({ inbox: true, telegram: false, email: false }),
   /** Points a minute: tries to sign in from one address, for one account, for the whole app, and all other calls from one address. */
   rateLimits: z.strictObject({
     signInPerAddress: perMinute,
@@ -167,6 +172,7 @@ export const defaultSettings: AppSettings = {
   branding: { appName: null, logoUrl: null, supportEmail: null, copyright: null, primaryColor: null },
   email: { senderName: null, senderAddress: null, locale: 'en' },
   rewardName: 'TomoOne HP',
+  channels: { inbox: true, telegram: false, email: false },
   rateLimits: { signInPerAddress: 1200, signInPerAccount: 600, signInPerApp: 120_000, callsPerAddress: 60_000 },
 }
 
@@ -186,7 +192,17 @@ export const slug = z
   .regex(/^[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?$/, { message: 'must be 1 to 64 of a-z, 0-9 and inner hyphens' })
   .refine((text) => !text.startsWith('app_'), { message: 'must not look like an id' })
 
-const { sessionPolicy: policyShape, telegram, ton, sso: _, branding, email, rateLimits, ...flat } = appSettings.shape
+const {
+  sessionPolicy: policyShape,
+  telegram,
+  ton,
+  sso: _,
+  branding,
+  email,
+  channels,
+  rateLimits,
+  ...flat
+} = appSettings.shape
 
 /** A change of an app: any part of it; what is left out stays as it is. `null` removes a secret. */
 export const appPatch = z
@@ -201,6 +217,7 @@ export const appPatch = z
     sso: sso.extend({ headers: z.record(headerName, headerValue.nullable()) }).partial(),
     branding: branding.partial(),
     email: email.partial(),
+    channels: channels.unwrap().partial(),
     rateLimits: rateLimits.partial(),
   })
   .partial()

@@ -9,6 +9,7 @@ import {
 } from '#server/operator/console.ts'
 import { sessionsRouter } from '#server/session/console.ts'
 import { keysRouter, tokensRouter } from '#server/token/console.ts'
+import { webhooksRouter } from '#server/webhook/console.ts'
 import { overviewRouter } from './overview.ts'
 import { router } from './trpc.ts'
 
@@ -19,6 +20,7 @@ export const consoleRouter = router({
   overview: overviewRouter,
   apps: appsRouter,
   apiKeys: apiKeysRouter,
+  webhooks: webhooksRouter,
   sessions: sessionsRouter,
   users: usersRouter,
   tokens: tokensRouter,

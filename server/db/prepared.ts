@@ -1,4 +1,4 @@
-import { Column, fillPlaceholders, is, SQL } from 'drizzle-orm'
+import { Column, is, Param, Placeholder, SQL } from 'drizzle-orm'
 import type Sqlite from 'better-sqlite3'
 
 type Decoder = { mapFromDriverValue(value: unknown): unknown }
@@ -26,9 +26,9 @@ export function fastRows(prepared: unknown): ((values: Record<string, unknown>) 
     return { at, group, name: path.at(-1)!, decode: decoder && ((value: unknown) => decoder.mapFromDriverValue(value)) }
   })
   const groups = [...new Set(columns.flatMap(({ group }) => group ?? []))]
-  const { params } = query
+  const fillers = query.params.map(fillerOf)
   return (values) =>
-    (stmt.all(...fillPlaceholders(params, values)) as unknown[][]).map((row) => {
+    (stmt.all(...fillers.map((fill) => fill(values))) as unknown[][]).map((row) => {
       const result: Record<string, unknown> = {}
       for (const group of groups) result[group] = {}
       for (const { at, group, name, decode } of columns) {
@@ -50,4 +50,21 @@ function decoderOf(field: unknown): Decoder | undefined {
       ? (field as unknown as { decoder: Decoder }).decoder
       : (field as { sql: { decoder: Decoder } }).sql.decoder
   return decoder.mapFromDriverValue === asItIs ? undefined : decoder
+}
+
+/** What gives a parameter its value, encoded as its column's values are. */
+function fillerOf(parameter: unknown): (values: Record<string, unknown>) => unknown {
+  if (is(parameter, Placeholder)) return (values) => given(values, parameter.name)
+  if (is(parameter, Param) && is(parameter.value, Placeholder)) {
+    const { encoder, value } = parameter
+    const { name } = value as Placeholder
+    return (values) => encoder.mapToDriverValue(given(values, name))
+  }
+  return () => parameter
+}
+
+function given(values: Record<string, unknown>, name: string): unknown {
+  const value = values[name]
+  if (value === undefined) throw new Error(`The statement was given no ${name}`)
+  return value
 }

@@ -44,3 +44,9 @@ export function param<C extends Column>(column: C, name: string) {
   const value = new Param(sql.placeholder(name), column)
   return (dialect === 'sqlite' ? sql`+${value}` : value) as unknown as C['_']['data']
 }
+
+/** A placeholder for a value to be written that may be null: the library's own would encode null as if it were a date. */
+export function orNull<C extends Column>(column: C, name: string) {
+  const encoder = { mapToDriverValue: (value: unknown) => (value === null ? null : column.mapToDriverValue(value)) }
+  return sql`${new Param(sql.placeholder(name), encoder)}` as unknown as C['_']['data']
+}

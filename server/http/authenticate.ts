@@ -1,9 +1,12 @@
-import type { IncomingMessage } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { App } from '#server/app/app.ts'
 import { AppError } from '#server/error.ts'
 import type { Runtime } from '#server/runtime.ts'
+import type { SeenUser } from '#server/identity/publicUser.ts'
 import type { Origin } from '#server/session/open.ts'
 import { touchAccess, verifyAccess, type Access } from '#server/token/verifyAccess.ts'
-import { clientAddress, parseNetworks } from './address.ts'
+import { clientAddress, limitKey, parseNetworks } from './address.ts'
+import { setQuota } from './answer.ts'
 
 const BEARER = /^Bearer ([A-Za-z0-9._~+/-]+=*)$/i
 
@@ -17,10 +20,34 @@ export function bearerToken(request: IncomingMessage): string {
   return token
 }
 
-/** Who makes this call, with a live session; the call counts as activity. @throws AppError as `verifyAccess` */
-export async function authenticate(runtime: Runtime, request: IncomingMessage): Promise<Access> {
+/**
+ * Who makes this call, with a live session; the call counts as activity, and against what its address may make.
+ * @throws AppError as `verifyAccess`, and rate_limited
+ */
+export async function authenticate(
+  runtime: Runtime,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<Access> {
   const access = await verifyAccess(runtime, bearerToken(request))
+  if (runtime.config.rateLimits) await spendCall(runtime, access.app, request, response)
   return touchAccess(runtime, access, runtime.now())
+}
+
+/** Counts a public call against what its address may make in this app, and says in the headers what is left. @throws AppError rate_limited */
+export async function spendCall(
+  runtime: Runtime,
+  app: App,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  const key = limitKey(addressOf(runtime, request))
+  setQuota(response, await runtime.limits.call(key, app.settings.rateLimits.callsPerAddress))
+}
+
+/** The user of a session, as far as its lookup tells. */
+export function seenUser({ session, found }: Access): SeenUser {
+  return { userId: session.userId, createdAt: found.userCreatedAt, profileMark: found.profileMark }
 }
 
 const trustedBy = new WeakMap<Runtime, ReturnType<typeof parseNetworks>>()

@@ -10,7 +10,7 @@ export function blockUser(runtime: Runtime, actor: Actor, id: number, reason: st
   return runtime.db.transaction(async (tx) => {
     const user = await updateUser(tx, id, { blockedAt: now, blockedReason: reason })
     if (!user) throw new AppError('not_found', 'There is no such user')
-    const ended = await endUserSessions(tx, id, { reason: 'user_blocked', by: actor.label, at: now })
+    const ended = await endUserSessions(runtime, tx, id, { reason: 'user_blocked', by: actor.label, at: now })
     await recordAudit(tx, {
       at: now,
       actor,

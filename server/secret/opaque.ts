@@ -1,5 +1,6 @@
 import { hash, timingSafeEqual } from 'node:crypto'
 import type { Ids } from './ids.ts'
+import type { Remembered } from './remembered.ts'
 
 /** What an opaque token begins with: refresh, access, an app's API key, an operator's API token, an operator's cookie. */
 export type OpaqueKind = 'rt' | 'at' | 'sk' | 'op' | 'oc'
@@ -32,6 +33,27 @@ export function readOpaque(
   const bytes = Buffer.from(body, 'base64url')
   const read = ids.readBlock(kind, bytes.subarray(0, 16))
   return read && { kind: kind as OpaqueKind, row: read.id, counter: read.counter, secret: bytes.subarray(16) }
+}
+
+/**
+ * The row that a token of a kind stands for, if its secret is the row's. A row keeps its secret for life and its number is never given again, so a token
+ * that was compared once only needs its row to be there still.
+ */
+export async function proveOpaque<Row>(
+  { proven, vault }: { proven: Remembered<number>; vault: { ids: Ids } },
+  kind: OpaqueKind,
+  token: string,
+  find: (row: number) => Promise<Row | undefined>,
+  hashOf: (row: Row) => Buffer,
+): Promise<Row | undefined> {
+  if (!token.startsWith(`gh_${kind}_`)) return undefined
+  const known = proven.get(token)
+  if (known !== undefined) return find(known)
+  const presented = readOpaque(vault.ids, token)
+  const row = presented && (await find(presented.row))
+  if (!row || !matches(presented.secret, hashOf(row))) return undefined
+  proven.add(token, presented.row)
+  return row
 }
 
 /** SHA-256: enough for 256 random bits, and the only form in which a token is stored. */

@@ -6,6 +6,7 @@ import type { Runtime } from '#server/runtime.ts'
 import { hashSecret } from '#server/secret/opaque.ts'
 import { timedOut, type SessionRow, type SignInMethod } from './session.ts'
 import { endSession, insertSession, listSeated } from './store.ts'
+import { tellEnded, type Ending } from './tell.ts'
 
 /** Where a call comes from. */
 export type Origin = { ip: string; userAgent: string | undefined }
@@ -31,10 +32,14 @@ export async function openSession(
   const policy = app.settings.sessionPolicy
   await tx.lock(`sessions of user ${input.userId}`)
 
+  const end = async (session: Awaited<ReturnType<typeof listSeated>>[number], ending: Ending) => {
+    await endSession(tx, { id: session.id, lastActiveAt: lastActive(runtime, session) }, ending)
+    await tellEnded(runtime, tx, app, session, ending)
+  }
   const living = []
   for (const session of await listSeated(tx, input.userId)) {
     const over = timedOut(runtime, session, policy.idleTimeout, now)
-    if (over) await endSession(tx, { id: session.id, lastActiveAt: lastActive(runtime, session) }, over)
+    if (over) await end(session, over)
     else living.push(session)
   }
 
@@ -48,13 +53,7 @@ export async function openSession(
   // Oldest activity first; of equals the one created first.
   living.sort((a, b) => lastActive(runtime, a).getTime() - lastActive(runtime, b).getTime() || a.id - b.id)
   const evicted = living.splice(0, Math.max(0, surplus))
-  for (const session of evicted) {
-    await endSession(
-      tx,
-      { id: session.id, lastActiveAt: lastActive(runtime, session) },
-      { reason: 'limit_exceeded', at: now },
-    )
-  }
+  for (const session of evicted) await end(session, { reason: 'limit_exceeded', at: now })
 
   const refreshSecret = randomBytes(32)
   const row = {

@@ -2,6 +2,7 @@ import type { Transaction } from '#server/db/database.ts'
 import type { Runtime } from '#server/runtime.ts'
 import type { EndReason } from './session.ts'
 import { endSession, endSessions, findSessionRow, ofApp, ofUser, type Condition } from './store.ts'
+import { tellAllEnded } from './tell.ts'
 
 /** Rows a transaction ends at the most, so that a million sessions do not hold the writer for seconds. */
 const CHUNK = 2_000
@@ -19,17 +20,25 @@ export async function revokeSession(
   return runtime.db.transaction(async (tx) => {
     const session = await findSessionRow(tx, id)
     await also?.(tx)
-    return session
-      ? endSession(tx, { id, lastActiveAt: new Date(runtime.activity.lastActiveAt(session)) }, { ...end, at })
-      : false
+    if (!session) return false
+    const lastActiveAt = new Date(runtime.activity.lastActiveAt(session))
+    if (!(await endSession(tx, { id, lastActiveAt }, { ...end, at }))) return false
+    await tellAllEnded(runtime, tx, [session], { reason: end.reason, at })
+    return true
   })
 }
 
 /** Ends all live sessions of a user inside the caller's transaction; returns how many. */
-export async function endUserSessions(tx: Transaction, userId: number, end: End & { at: Date }): Promise<number> {
+export async function endUserSessions(
+  runtime: Runtime,
+  tx: Transaction,
+  userId: number,
+  end: End & { at: Date },
+): Promise<number> {
   let ended = 0
   for (;;) {
     const rows = await endSessions(tx, [ofUser(userId)], end, CHUNK)
+    await tellAllEnded(runtime, tx, rows, end)
     ended += rows.length
     if (rows.length < CHUNK) return ended
   }
@@ -38,7 +47,7 @@ export async function endUserSessions(tx: Transaction, userId: number, end: End 
 /** Ends all live sessions of a user; returns how many. */
 export function revokeUserSessions(runtime: Runtime, userId: number, end: End): Promise<number> {
   const at = runtime.now()
-  return runtime.db.transaction((tx) => endUserSessions(tx, userId, { ...end, at }))
+  return runtime.db.transaction((tx) => endUserSessions(runtime, tx, userId, { ...end, at }))
 }
 
 /** Ends all live sessions of an app; returns how many. */
@@ -51,7 +60,11 @@ export async function revokeMany(runtime: Runtime, where: Condition[], end: End)
   const at = runtime.now()
   let ended = 0
   for (;;) {
-    const rows = await runtime.db.transaction((tx) => endSessions(tx, where, { ...end, at }, CHUNK))
+    const rows = await runtime.db.transaction(async (tx) => {
+      const chunk = await endSessions(tx, where, { ...end, at }, CHUNK)
+      await tellAllEnded(runtime, tx, chunk, { reason: end.reason, at })
+      return chunk
+    })
     ended += rows.length
     if (rows.length < CHUNK) return ended
   }

@@ -3,25 +3,22 @@ import * as z from 'zod'
 import { AppError } from '#server/error.ts'
 import type { Handler } from '#server/http/ahead.ts'
 import { methodNotAllowed, parse, sendJson, sendNothing, setQuota } from '#server/http/answer.ts'
-import { addressOf, authenticate } from '#server/http/authenticate.ts'
+import { addressOf, authenticate, seenUser } from '#server/http/authenticate.ts'
 import { limitKey } from '#server/http/address.ts'
-import { spendCall } from '#server/http/spend.ts'
-import { openProfile } from '#server/identity/findOrCreate.ts'
-import type { Profile } from '#server/identity/proof.ts'
+import { publicUser } from '#server/identity/publicUser.ts'
 import type { Runtime } from '#server/runtime.ts'
 import { refresh } from '#server/token/refresh.ts'
 import { revokeSession, revokeUserSessions } from './revoke.ts'
 import { publicSession, timedOut } from './session.ts'
-import { findSessionRow, listLive, type FoundSession } from './store.ts'
+import { findSessionRow, listLive } from './store.ts'
 
 /** Whom a bearer token speaks for; counts as activity. */
 export function sessionCheck(runtime: Runtime): Handler {
   return async (request, response) => {
-    const access = await authenticate(runtime, request)
-    await spendCall(runtime, access.app, request, response)
+    const access = await authenticate(runtime, request, response)
     sendJson(response, {
       session: publicSession(runtime, access.app, access.session),
-      user: publicUser(runtime, access.found),
+      user: await publicUser(runtime, seenUser(access)),
       expiresIn: Math.max(0, Math.ceil((access.tokenExpiresAt.getTime() - runtime.now().getTime()) / 1000)),
     })
   }
@@ -44,21 +41,21 @@ export function sessionRoutes(runtime: Runtime, body: RequestHandler[]): Router 
   router.all('/v1/token/refresh', methodNotAllowed('POST'))
 
   router.post('/v1/logout', async (request, response) => {
-    const access = await authenticate(runtime, request)
+    const access = await authenticate(runtime, request, response)
     await revokeSession(runtime, access.session.id, { reason: 'logout' })
     sendNothing(response)
   })
   router.all('/v1/logout', methodNotAllowed('POST'))
 
   router.post('/v1/logout/all', async (request, response) => {
-    const access = await authenticate(runtime, request)
+    const access = await authenticate(runtime, request, response)
     await revokeUserSessions(runtime, access.session.userId, { reason: 'logout_all' })
     sendNothing(response)
   })
   router.all('/v1/logout/all', methodNotAllowed('POST'))
 
   router.get('/v1/me/sessions', async (request, response) => {
-    const access = await authenticate(runtime, request)
+    const access = await authenticate(runtime, request, response)
     const rows = await listLive(runtime.db, access.session.userId)
     const { idleTimeout } = access.app.settings.sessionPolicy
     const items = rows
@@ -74,7 +71,7 @@ export function sessionRoutes(runtime: Runtime, body: RequestHandler[]): Router 
   router.all('/v1/me/sessions', methodNotAllowed('GET'))
 
   router.delete('/v1/me/sessions/:id', async (request, response) => {
-    const access = await authenticate(runtime, request)
+    const access = await authenticate(runtime, request, response)
     const id = ids.parse('ses', request.params.id)
     const row = id === undefined ? undefined : await findSessionRow(runtime.db, id)
     // A session of somebody else is as unknown as one that never was.
@@ -90,23 +87,3 @@ export function sessionRoutes(runtime: Runtime, body: RequestHandler[]): Router 
 
 /** A refresh token says which app it belongs to only once it is proved. */
 const CALLS_BEFORE_APP_IS_KNOWN = 60_000
-
-const MOST_PROFILES = 10_000
-const profiles = new WeakMap<Runtime, Map<number, { sealed: Buffer; profile: Profile }>>()
-
-/** The user as the session check answers it; opening the encrypted profile is remembered while it stays the same. */
-export function publicUser(runtime: Runtime, found: FoundSession) {
-  const { userId } = found.session
-  const user = { id: runtime.vault.ids.seal('usr', userId), createdAt: found.userCreatedAt.toISOString() }
-  const sealed = found.userProfile
-  if (!sealed) return user
-  let opened = profiles.get(runtime)
-  if (!opened) profiles.set(runtime, (opened = new Map<number, { sealed: Buffer; profile: Profile }>()))
-  let known = opened.get(userId)
-  if (!known?.sealed.equals(sealed)) {
-    if (opened.size >= MOST_PROFILES) opened.clear()
-    known = { sealed, profile: openProfile(runtime.vault, sealed) }
-    opened.set(userId, known)
-  }
-  return { ...user, ...known.profile }
-}

@@ -8,6 +8,7 @@ import { withSecret } from '#server/secret/opaque.ts'
 import { issueAccess, recordAccess } from '#server/token/issue.ts'
 import { openSession, type Origin } from './open.ts'
 import { publicSession, wasErased } from './session.ts'
+import { tellSignedIn } from './tell.ts'
 
 /** The answer to every way of signing in (contract §3, Login). */
 export type Login = {
@@ -45,6 +46,7 @@ export async function signIn(
       origin: input.origin,
       now,
     })
+    await tellSignedIn(runtime, tx, app, person, opened.session)
     return { person, opened, opaque: await recordAccess(runtime, tx, app, opened.session, now) }
   }
   const { person, opened, opaque } = await runtime.db.transaction(work).catch((error: unknown) => {

@@ -1,43 +1,65 @@
 import { and, asc, desc, eq, gt, inArray, isNull, lt, sql, type SQL } from 'drizzle-orm'
 import type { Reader, Transaction } from '#server/db/database.ts'
 import { accessTokens, apps, sessionEvents, sessions, users } from '#server/db/schema.ts'
+import { hexOf, markOf } from '#server/db/bytes.ts'
 import { param, statement } from '#server/db/statement.ts'
 import type { EndReason, SessionRow } from './session.ts'
 
 /** Minutes since the epoch (sessions.activeMinute). */
 export const minuteOf = (at: Date | number) => Math.floor(Number(at) / 60_000)
 
+const checked = {
+  session: {
+    id: sessions.id,
+    appId: sessions.appId,
+    userId: sessions.userId,
+    identityId: sessions.identityId,
+    method: sessions.method,
+    createdAt: sessions.createdAt,
+    lastActiveAt: sessions.lastActiveAt,
+    expiresAt: sessions.expiresAt,
+    endedAt: sessions.endedAt,
+    endReason: sessions.endReason,
+  },
+  appVersion: apps.version,
+  profileMark: markOf(users.profileSealed),
+  userCreatedAt: users.createdAt,
+  userBlockedAt: users.blockedAt,
+}
+
 const found = statement('session_lookup', (db) =>
   db
-    .select({
-      session: {
-        id: sessions.id,
-        appId: sessions.appId,
-        userId: sessions.userId,
-        identityId: sessions.identityId,
-        method: sessions.method,
-        createdAt: sessions.createdAt,
-        lastActiveAt: sessions.lastActiveAt,
-        expiresAt: sessions.expiresAt,
-        endedAt: sessions.endedAt,
-        endReason: sessions.endReason,
-      },
-      appVersion: apps.version,
-      userProfile: users.profileSealed,
-      userCreatedAt: users.createdAt,
-      userBlockedAt: users.blockedAt,
-    })
+    .select(checked)
     .from(sessions)
     .innerJoin(apps, eq(apps.id, sessions.appId))
     .innerJoin(users, eq(users.id, sessions.userId))
     .where(eq(sessions.id, param(sessions.id, 'id'))),
 )
 
-/** What every authenticated request reads: the session, the version of its app's settings, the user's profile. */
+/** What every authenticated request reads: the session, the version of its app's settings, whether the user's profile is the one we know. */
 export type FoundSession = Awaited<ReturnType<typeof found>>[number]
 
 export async function findSession(db: Reader, id: number): Promise<FoundSession | undefined> {
   const [row] = await found(db, { id })
+  return row
+}
+
+const ofToken = statement('session_of_token', (db) =>
+  db
+    .select({
+      ...checked,
+      token: { id: accessTokens.id, hash: hexOf(accessTokens.tokenHash), expiresAt: accessTokens.expiresAt },
+    })
+    .from(accessTokens)
+    .innerJoin(sessions, eq(sessions.id, accessTokens.sessionId))
+    .innerJoin(apps, eq(apps.id, sessions.appId))
+    .innerJoin(users, eq(users.id, sessions.userId))
+    .where(eq(accessTokens.id, param(accessTokens.id, 'id'))),
+)
+
+/** The session of an opaque access token, with the token's own row. */
+export async function findSessionOfToken(db: Reader, tokenId: number) {
+  const [row] = await ofToken(db, { id: tokenId })
   return row
 }
 
@@ -57,6 +79,8 @@ const seated = statement('sessions_seated', (db) =>
   db
     .select({
       id: sessions.id,
+      userId: sessions.userId,
+      method: sessions.method,
       seat: sessions.seat,
       createdAt: sessions.createdAt,
       lastActiveAt: sessions.lastActiveAt,
@@ -162,7 +186,7 @@ export function endSessions(
     .update(sessions)
     .set({ endedAt: end.at, endReason: end.reason, endedBy: end.by ?? null })
     .where(inArray(sessions.id, chosen))
-    .returning({ id: sessions.id, appId: sessions.appId, userId: sessions.userId })
+    .returning({ id: sessions.id, appId: sessions.appId, userId: sessions.userId, method: sessions.method })
 }
 
 export const ofUser = (userId: number): SQL => eq(sessions.userId, userId)
@@ -267,6 +291,8 @@ const walking = statement('sessions_live_walk', (db) =>
     .select({
       id: sessions.id,
       appId: sessions.appId,
+      userId: sessions.userId,
+      method: sessions.method,
       lastActiveAt: sessions.lastActiveAt,
       expiresAt: sessions.expiresAt,
     })

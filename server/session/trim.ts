@@ -1,6 +1,7 @@
 import type { Runtime } from '#server/runtime.ts'
 import { listSurplus } from './listStore.ts'
 import { endSessions, withIds } from './store.ts'
+import { tellAllEnded } from './tell.ts'
 
 const CHUNK = 2_000
 
@@ -13,9 +14,11 @@ export async function trimSessions(runtime: Runtime, appId: number, most: number
   for (;;) {
     const surplus = await listSurplus(runtime.db, appId, most, at, CHUNK)
     if (surplus.length === 0) return ended
-    const rows = await runtime.db.transaction((tx) =>
-      endSessions(tx, [withIds(surplus)], { reason: 'limit_exceeded', at }, CHUNK),
-    )
+    const rows = await runtime.db.transaction(async (tx) => {
+      const chunk = await endSessions(tx, [withIds(surplus)], { reason: 'limit_exceeded', at }, CHUNK)
+      await tellAllEnded(runtime, tx, chunk, { reason: 'limit_exceeded', at })
+      return chunk
+    })
     ended += rows.length
     if (rows.length === 0) return ended
   }

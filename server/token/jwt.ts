@@ -4,7 +4,7 @@ import { audienceOf, type App } from '#server/app/app.ts'
 import { AppError } from '#server/error.ts'
 import type { Runtime } from '#server/runtime.ts'
 import type { SigningKey } from './keys.ts'
-import type { AccessClaims } from './verified.ts'
+import type { AccessClaims } from './accessClaims.ts'
 
 /** jose decodes base64url leniently (padding, blanks, unused bits), so that one token would have many spellings: this is the only one. */
 const SHAPE = /^[A-Za-z0-9_-]{1,512}\.[A-Za-z0-9_-]{1,4096}\.[A-Za-z0-9_-]{85}[AQgw]$/
@@ -42,14 +42,11 @@ export function signJwt({ kid, privateKey }: SigningKey, typ: string, claims: JW
 }
 
 /**
- * The claims of an access token that this installation signed. Whether it has expired and whether its session lives is for the caller to see.
+ * The claims of an access token that this installation signed, remembered for the next time. Whether it has expired and whether its session lives is
+ * for the caller to see.
  * @throws AppError token_invalid
  */
 export async function verifyAccessJwt(runtime: Runtime, token: string): Promise<AccessClaims> {
-  return runtime.verified.get(token) ?? (await verify(runtime, token))
-}
-
-async function verify(runtime: Runtime, token: string): Promise<AccessClaims> {
   if (!looksLikeJwt(token)) throw invalid()
   const payload = await verifySigned(runtime, token)
   const sessionId = runtime.vault.ids.parse('ses', String(payload['sid']))

@@ -7,6 +7,7 @@ import { hashSecret, readOpaque, withSecret } from '#server/secret/opaque.ts'
 import { after } from '#server/session/open.ts'
 import { wasErased, type SessionRow } from '#server/session/session.ts'
 import { endSession, findSessionRow, insertEvent } from '#server/session/store.ts'
+import { tellEnded } from '#server/session/tell.ts'
 import { issueAccess, recordAccess, type AccessToken } from './issue.ts'
 import { setRefresh } from './store.ts'
 import { liveSession } from './verifyAccess.ts'
@@ -43,6 +44,7 @@ export async function refresh(runtime: Runtime, refreshToken: string, only?: App
     if (next === 'reused') {
       await endSession(tx, session, { reason: 'refresh_reuse', at: now })
       await insertEvent(tx, { sessionId: session.id, at: now, kind: 'refresh_reused' })
+      await tellEnded(runtime, tx, app, session, { reason: 'refresh_reuse', at: now })
       return undefined
     }
     await note(tx, session, now)

@@ -1,12 +1,11 @@
 import { appAt, type App } from '#server/app/app.ts'
 import { AppError } from '#server/error.ts'
 import type { Runtime } from '#server/runtime.ts'
-import { matches, readOpaque } from '#server/secret/opaque.ts'
+import { proveOpaque } from '#server/secret/opaque.ts'
 import { refuseEnded } from '#server/session/ended.ts'
 import { timedOut } from '#server/session/session.ts'
-import { findSession, type FoundSession } from '#server/session/store.ts'
+import { findSession, findSessionOfToken, type FoundSession } from '#server/session/store.ts'
 import { verifyAccessJwt } from './jwt.ts'
-import { findAccessToken } from './store.ts'
 
 /** A live session and what its bearer token says. */
 export type Access = {
@@ -24,12 +23,12 @@ export type Access = {
  * revocation, an eviction or a disabled app is felt on the very next call.
  * @throws AppError token_invalid, token_expired, session_revoked, session_expired, app_disabled
  */
-export async function verifyAccess(runtime: Runtime, token: string): Promise<Access> {
+export function verifyAccess(runtime: Runtime, token: string): Promise<Access> {
   return token.startsWith('gh_') ? verifyOpaque(runtime, token) : verifyJwt(runtime, token)
 }
 
 async function verifyJwt(runtime: Runtime, token: string): Promise<Access> {
-  const claims = await verifyAccessJwt(runtime, token)
+  const claims = runtime.verified.get(token) ?? (await verifyAccessJwt(runtime, token))
   // The session first: to hear that it is over and why helps more than to be sent to refresh a token in vain.
   const { found, app } = await liveSession(runtime, claims.sessionId)
   if (runtime.now().getTime() >= claims.exp * 1000)
@@ -44,15 +43,19 @@ async function verifyJwt(runtime: Runtime, token: string): Promise<Access> {
 }
 
 async function verifyOpaque(runtime: Runtime, token: string): Promise<Access> {
-  const presented = readOpaque(runtime.vault.ids, token)
-  const row = presented?.kind === 'at' ? await findAccessToken(runtime.db, presented.row) : undefined
-  if (!row || !presented || !matches(presented.secret, row.tokenHash))
-    throw new AppError('token_invalid', 'This is not an access token of ours')
-  const { found, app } = await liveSession(runtime, row.sessionId)
-  const tokenExpiresAt = slidingExpiry(runtime, app, row, found.session.expiresAt)
+  const row = await proveOpaque(
+    runtime,
+    'at',
+    token,
+    (id) => findSessionOfToken(runtime.db, id),
+    (row) => Buffer.from(row.token.hash, 'hex'),
+  )
+  if (!row) throw new AppError('token_invalid', 'This is not an access token of ours')
+  const { found, app } = await assertLive(runtime, row)
+  const { id, expiresAt } = row.token
+  const tokenExpiresAt = slidingExpiry(runtime, app, { id, expiresAt }, found.session.expiresAt)
   if (runtime.now() >= tokenExpiresAt)
     throw new AppError('token_expired', 'The access token has not been used in time; refresh it')
-  const { id, expiresAt } = row
   return { app, session: found.session, found, tokenExpiresAt, token: { kind: 'opaque', row: id, expiresAt } }
 }
 
@@ -64,8 +67,13 @@ function slidingExpiry(runtime: Runtime, app: App, row: { id: number; expiresAt:
 }
 
 /** The session with its app, refused unless it lives. */
-export async function liveSession(runtime: Runtime, sessionId: number): Promise<{ found: FoundSession; app: App }> {
-  const found = await findSession(runtime.db, sessionId)
+export async function liveSession(runtime: Runtime, sessionId: number): Promise<Live> {
+  return assertLive(runtime, await findSession(runtime.db, sessionId))
+}
+
+type Live = { found: FoundSession; app: App }
+
+async function assertLive(runtime: Runtime, found: FoundSession | undefined): Promise<Live> {
   if (!found)
     throw new AppError('session_revoked', 'This session no longer exists', { details: { reason: 'user_erased' } })
   const app = await appAt(runtime, found.session.appId, found.appVersion)

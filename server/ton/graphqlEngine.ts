@@ -38,6 +38,8 @@ export function createEngine(path: string, development: boolean) {
     schema,
     graphqlEndpoint: path,
     graphiql: development && { title: 'Gatehouse' },
+    // From this server, not from a CDN; large, so read only by those who look at it.
+    renderGraphiQL: async (options) => (await import('@graphql-yoga/render-graphiql')).renderGraphiQL(options),
     landingPage: false,
     logging: false,
     maskedErrors: false,

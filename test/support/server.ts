@@ -57,7 +57,10 @@ export async function startServer(options: Options = {}): Promise<TestServer> {
   })
   const { server, port } = await serve(createHttp(runtime), config)
   let stopped: Promise<void> | undefined
-  const stop = () => (stopped ??= drain(server, 1_000).then(() => closeRuntime(runtime)))
+  const stop = () =>
+    (stopped ??= drain(server, 1_000)
+      .then(() => runtime.outbox.stop())
+      .then(() => closeRuntime(runtime)))
   if (!options.keep) onTestFinished(stop)
   return {
     url: `http://127.0.0.1:${port}`,

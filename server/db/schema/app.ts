@@ -11,6 +11,8 @@ export const apps = table(
     disabled: boolean().notNull().default(false),
     settings: text().notNull(),
     secretsSealed: bytes().notNull(),
+    /** What its endpoints want, as JSON: here, under `version`, so that a login learns it without another read (app/subscriptions.ts). */
+    subscriptions: text().notNull().default('[]'),
     createdAt: instant().notNull(),
     updatedAt: instant().notNull(),
   },

@@ -1,0 +1,111 @@
+import type { EventRow } from '#server/event/store.ts'
+import { extendPayload, readPayload } from '#server/event/payload.ts'
+import { typesOf } from '#server/event/types.ts'
+import { appIn } from '#server/app/app.ts'
+import type { Runtime } from '#server/runtime.ts'
+import type { Exchange } from '#server/webhook/send.ts'
+import { signedContent } from '#server/webhook/sign.ts'
+import { explainOutcome } from './explain.ts'
+import { attemptsOf, deliveriesOf, type OwedRow } from './logStore.ts'
+import type { AttemptRow } from './store.ts'
+
+/** What became of a delivery, as people and programs are told: `pending` before the first try, `retrying` after one. */
+export const statuses = ['pending', 'sending', 'retrying', 'delivered', 'dead', 'held', 'skipped'] as const
+export type Status = (typeof statuses)[number]
+
+export const statusOf = ({ status, tries }: OwedRow['delivery']): Status =>
+  status === 'pending' && tries > 0 ? 'retrying' : status
+
+/** One channel owed, in short. */
+export function showDelivery(runtime: Runtime, { delivery, url }: OwedRow) {
+  const { ids } = runtime.vault
+  const status = statusOf(delivery)
+  return {
+    id: ids.seal('dlv', delivery.id),
+    channel: delivery.channel,
+    endpoint:
+      delivery.channel === 'webhook' && delivery.lane !== null ? { id: ids.seal('whe', delivery.lane), url } : null,
+    status,
+    tries: delivery.tries,
+    nextAttemptAt: status === 'pending' || status === 'retrying' ? (delivery.nextAt?.toISOString() ?? null) : null,
+    finishedAt: delivery.finishedAt?.toISOString() ?? null,
+    reason: delivery.reason,
+    explanation: delivery.reason === null ? null : explainOutcome(delivery.reason),
+  }
+}
+
+/** An event with everything owed because of it and every try. */
+export async function describeEvent(runtime: Runtime, event: Omit<EventRow, 'subjectKey' | 'readAt'>) {
+  const { vault, db } = runtime
+  const payload = vault.open(event.payloadSealed, 'events.payload')
+  const { user, title, body, data } = readPayload(payload)
+  const app = await appIn(runtime, db, event.appId)
+  const type = app && (await typesOf(runtime, db, app)).get(event.type)
+  const owed = await deliveriesOf(db, [event.id])
+  const tried = Map.groupBy(
+    await attemptsOf(
+      db,
+      owed.map(({ delivery }) => delivery.id),
+    ),
+    (attempt) => attempt.deliveryId,
+  )
+  const id = vault.ids.seal('evt', event.id)
+  return {
+    id,
+    type: event.type,
+    group: type?.group ?? 'other',
+    user,
+    userId: event.userId === null ? null : vault.ids.seal('usr', event.userId),
+    title,
+    body,
+    data,
+    source: event.source,
+    createdAt: event.createdAt.toISOString(),
+    payload,
+    deliveries: owed.map((row) => {
+      const { extended, seq } = row.delivery
+      const told = { id, type: event.type, timestamp: event.createdAt, seq }
+      const sent = extended ? extendPayload(payload, told) : payload
+      return {
+        ...showDelivery(runtime, row),
+        seq,
+        payload: sent,
+        attempts: (tried.get(row.delivery.id) ?? []).map((attempt) => showAttempt(runtime, id, sent, attempt)),
+      }
+    }),
+  }
+}
+
+function showAttempt(runtime: Runtime, id: string, payload: string, attempt: AttemptRow) {
+  const exchange = attempt.exchangeSealed
+    ? (JSON.parse(runtime.vault.open(attempt.exchangeSealed, 'attempts.exchange')) as Exchange)
+    : undefined
+  const timestamp = Math.floor(attempt.at.getTime() / 1000)
+  return {
+    number: attempt.number,
+    at: attempt.at.toISOString(),
+    outcome: attempt.outcome,
+    status: attempt.status,
+    explanation: explainOutcome(attempt.outcome, attempt.status),
+    error: exchange?.error ?? null,
+    durationMs: attempt.durationMs,
+    timings: attempt.timings === null ? null : (JSON.parse(attempt.timings) as Record<string, number | null>),
+    address: attempt.address,
+    request:
+      exchange && attempt.signature !== null
+        ? {
+            method: 'POST' as const,
+            url: exchange.url,
+            headers: {
+              'content-type': 'application/json',
+              'webhook-id': id,
+              'webhook-timestamp': String(timestamp),
+              'webhook-signature': attempt.signature,
+              ...Object.fromEntries(exchange.headerNames.map((name) => [name, '••••'])),
+            },
+            signedContent: signedContent(id, timestamp, payload),
+          }
+        : null,
+    response: exchange?.response ?? null,
+  }
+}

@@ -1,0 +1,303 @@
+import { and, asc, eq, inArray, lt, notInArray, sql } from 'drizzle-orm'
+import { unclaimed } from '#server/db/claim.ts'
+import type { Reader, Transaction } from '#server/db/database.ts'
+import { attempts, deliveries, events, laneHours, laneSequences, outboxWorkers } from '#server/db/schema.ts'
+import { orNull, param, statement } from '#server/db/statement.ts'
+
+export type DeliveryRow = typeof deliveries.$inferSelect
+export type AttemptRow = typeof attempts.$inferSelect
+
+// Statuses are spelled as literals wherever an index is made for some of them only (db/schema/delivery.ts).
+const isPending = sql`${deliveries.status} = 'pending'`
+const isSending = sql`${deliveries.status} = 'sending'`
+
+const insertion = statement('delivery_insert', (db) =>
+  db
+    .insert(deliveries)
+    .values({
+      eventId: sql.placeholder('eventId'),
+      channel: sql.placeholder('channel'),
+      lane: sql.placeholder('lane'),
+      status: sql.placeholder('status'),
+      nextAt: orNull(deliveries.nextAt, 'nextAt'),
+      orderKey: sql.placeholder('orderKey'),
+      seq: sql.placeholder('seq'),
+      extended: sql.placeholder('extended'),
+      reason: sql.placeholder('reason'),
+      finishedAt: orNull(deliveries.finishedAt, 'finishedAt'),
+    })
+    .returning({ id: deliveries.id }),
+)
+
+export type NewDelivery = Pick<DeliveryRow, 'eventId' | 'channel' | 'status'> & Partial<DeliveryRow>
+
+/** @returns the new row's number */
+export async function insertDelivery(tx: Transaction, delivery: NewDelivery): Promise<number> {
+  const nothing = { lane: null, nextAt: null, orderKey: null, seq: null, reason: null, finishedAt: null }
+  const [row] = await insertion(tx, { ...nothing, extended: false, ...delivery })
+  return row!.id
+}
+
+const numbering = statement('lane_sequence_next', (db) =>
+  db
+    .insert(laneSequences)
+    .values({ lane: sql.placeholder('lane'), subjectKey: sql.placeholder('subjectKey'), last: 1 })
+    .onConflictDoUpdate({
+      target: [laneSequences.lane, laneSequences.subjectKey],
+      set: { last: sql`${laneSequences.last} + 1` },
+    })
+    .returning({ last: laneSequences.last }),
+)
+
+/** The next number of a person's events in a lane, beginning at 1, without gaps: it is taken with what is numbered. */
+export async function nextSequence(tx: Transaction, lane: number, subjectKey: number): Promise<number> {
+  const [row] = await numbering(tx, { lane, subjectKey })
+  return row!.last
+}
+
+const claimed = {
+  id: deliveries.id,
+  eventId: deliveries.eventId,
+  step: deliveries.step,
+  tries: deliveries.tries,
+  seq: deliveries.seq,
+  extended: deliveries.extended,
+}
+
+const due = sql`${deliveries.lane} = ${param(deliveries.lane, 'lane')} and ${isPending} and ${deliveries.nextAt} <= ${param(deliveries.nextAt, 'now')}`
+
+// An earlier event of the same person that is not settled yet holds back the later ones, and nobody else's.
+const first = sql`not exists (select 1 from deliveries as earlier where earlier.lane = ${deliveries.lane} and earlier.order_key = ${deliveries.orderKey} and earlier.id < ${deliveries.id} and earlier.order_key is not null and earlier.status in ('pending', 'sending'))`
+
+const claiming = (name: string, more?: typeof first) =>
+  statement(name, (db) =>
+    db
+      .update(deliveries)
+      .set({ status: 'sending', worker: sql.placeholder('worker') as unknown as number })
+      .where(
+        unclaimed(
+          deliveries.id,
+          sql`select ${deliveries.id} from ${deliveries} where ${due}${more ? sql` and ${more}` : sql``} order by ${deliveries.nextAt}, ${deliveries.id} limit ${sql.placeholder('limit')}`,
+        ),
+      )
+      .returning(claimed),
+  )
+
+const claimAny = claiming('deliveries_claim')
+const claimFirst = claiming('deliveries_claim_ordered', first)
+
+export type Claimed = Awaited<ReturnType<typeof claimAny>>[number]
+
+/** Takes up to `limit` deliveries of a lane that are due, for one worker to send. */
+export async function claimDeliveries(
+  tx: Transaction,
+  claim: { lane: number; worker: number; now: Date; limit: number },
+  ordered: boolean,
+): Promise<Claimed[]> {
+  return ordered ? claimFirst(tx, claim) : claimAny(tx, claim)
+}
+
+/** The events of claimed deliveries, by number. */
+export async function eventsOf(db: Reader, ids: number[]) {
+  if (ids.length === 0) return new Map<number, never>()
+  const { id, appId, type, userId, payloadSealed, createdAt } = events
+  const rows = await db
+    .select({ id, appId, type, userId, payloadSealed, createdAt })
+    .from(events)
+    .where(inArray(events.id, [...new Set(ids)]))
+  return new Map(rows.map((row) => [row.id, row]))
+}
+
+export type ClaimedEvent = Awaited<ReturnType<typeof eventsOf>> extends Map<number, infer Row> ? Row : never
+
+const dueLanes = statement('lanes_due', (db) => {
+  // From one lane to the next through the index, however much waits in each.
+  const lanes = sql`(with recursive waiting(lane) as (
+      select (select min(${deliveries.lane}) from ${deliveries} where ${isPending})
+      union all
+      select (select min(${deliveries.lane}) from ${deliveries} where ${isPending} and ${deliveries.lane} > waiting.lane)
+        from waiting where waiting.lane is not null
+    ) select lane from waiting where lane is not null) as lanes`
+  return db
+    .select({ lane: sql<number>`lanes.lane`.mapWith(Number) })
+    .from(lanes)
+    .where(
+      sql`exists (select 1 from ${deliveries} where ${deliveries.lane} = lanes.lane and ${isPending} and ${deliveries.nextAt} <= ${param(deliveries.nextAt, 'now')})`,
+    )
+})
+
+/** Lanes in which something is due. */
+export async function listDueLanes(db: Reader, now: Date): Promise<number[]> {
+  return (await dueLanes(db, { now })).map((row) => row.lane)
+}
+
+/** Marks what a worker has sent; returns those that were still its own. */
+export async function markDelivered(tx: Transaction, worker: number, ids: number[], now: Date): Promise<number[]> {
+  if (ids.length === 0) return []
+  const rows = await tx
+    .update(deliveries)
+    .set({
+      status: 'delivered',
+      worker: null,
+      nextAt: null,
+      step: sql`${deliveries.step} + 1`,
+      tries: sql`${deliveries.tries} + 1`,
+      reason: 'ok',
+      finishedAt: now,
+    })
+    .where(and(inArray(deliveries.id, ids), eq(deliveries.worker, worker), isSending))
+    .returning({ id: deliveries.id })
+  return rows.map((row) => row.id)
+}
+
+const marking = statement('delivery_mark', (db) =>
+  db
+    .update(deliveries)
+    .set({
+      status: sql.placeholder('status') as unknown as 'pending',
+      worker: null,
+      nextAt: orNull(deliveries.nextAt, 'nextAt'),
+      step: sql.placeholder('step') as unknown as number,
+      tries: sql`${deliveries.tries} + 1`,
+      reason: sql.placeholder('reason') as unknown as string,
+      finishedAt: orNull(deliveries.finishedAt, 'finishedAt'),
+    })
+    .where(
+      and(
+        eq(deliveries.id, param(deliveries.id, 'id')),
+        eq(deliveries.worker, param(deliveries.worker, 'worker')),
+        isSending,
+      ),
+    )
+    .returning({ id: deliveries.id }),
+)
+
+export type Mark = Pick<DeliveryRow, 'id' | 'status' | 'nextAt' | 'step' | 'reason' | 'finishedAt'>
+
+/** Writes what became of a delivery that was not taken; false when it was no longer the worker's. */
+export async function markTried(tx: Transaction, worker: number, mark: Mark): Promise<boolean> {
+  return (await marking(tx, { ...mark, worker })).length > 0
+}
+
+export async function insertAttempts(tx: Transaction, rows: Omit<AttemptRow, 'id'>[]): Promise<void> {
+  if (rows.length > 0) await tx.insert(attempts).values(rows)
+}
+
+export async function addToHour(tx: Transaction, row: typeof laneHours.$inferInsert): Promise<void> {
+  const slower = sql`case when ${laneHours.slowestMs} < ${row.slowestMs} then ${row.slowestMs} else ${laneHours.slowestMs} end`
+  await tx
+    .insert(laneHours)
+    .values(row)
+    .onConflictDoUpdate({
+      target: [laneHours.lane, laneHours.hour],
+      set: {
+        delivered: sql`${laneHours.delivered} + ${row.delivered}`,
+        failed: sql`${laneHours.failed} + ${row.failed}`,
+        totalMs: sql`${laneHours.totalMs} + ${row.totalMs}`,
+        slowestMs: slower,
+      },
+    })
+}
+
+export async function insertWorker(tx: Transaction, aliveUntil: Date): Promise<number> {
+  const [row] = await tx.insert(outboxWorkers).values({ aliveUntil }).returning({ id: outboxWorkers.id })
+  return row!.id
+}
+
+/** Says that a worker lives; false when it was taken for dead meanwhile. */
+export async function renewWorker(tx: Transaction, id: number, aliveUntil: Date): Promise<boolean> {
+  const rows = await tx
+    .update(outboxWorkers)
+    .set({ aliveUntil })
+    .where(eq(outboxWorkers.id, id))
+    .returning({ id: outboxWorkers.id })
+  return rows.length > 0
+}
+
+/** Gives back what a worker has not sent, and forgets it. */
+export async function removeWorker(tx: Transaction, id: number): Promise<void> {
+  await tx
+    .update(deliveries)
+    .set({ status: 'pending', worker: null })
+    .where(and(eq(deliveries.worker, id), isSending))
+  await tx.delete(outboxWorkers).where(eq(outboxWorkers.id, id))
+}
+
+/** Whether something is being sent by a worker that has died. */
+export async function hasOrphans(db: Reader, now: Date): Promise<boolean> {
+  const living = db
+    .select({ id: outboxWorkers.id })
+    .from(outboxWorkers)
+    .where(sql`${outboxWorkers.aliveUntil} >= ${sql.param(now, outboxWorkers.aliveUntil)}`)
+  const rows = await db
+    .select({ id: deliveries.id })
+    .from(deliveries)
+    .where(and(isSending, notInArray(deliveries.worker, living)))
+    .limit(1)
+  return rows.length > 0
+}
+
+/** Lets what dead workers were sending be sent again, at once and without counting a try; returns how many. */
+export async function reviveOrphans(tx: Transaction, now: Date): Promise<number> {
+  await tx.delete(outboxWorkers).where(lt(outboxWorkers.aliveUntil, now))
+  const living = tx.select({ id: outboxWorkers.id }).from(outboxWorkers)
+  const rows = await tx
+    .update(deliveries)
+    .set({ status: 'pending', worker: null })
+    .where(and(isSending, notInArray(deliveries.worker, living)))
+    .returning({ id: deliveries.id })
+  return rows.length
+}
+
+/** How many processes send at this moment. */
+export async function countWorkers(db: Reader, now: Date): Promise<number> {
+  const rows = await db
+    .select({ id: outboxWorkers.id })
+    .from(outboxWorkers)
+    .where(sql`${outboxWorkers.aliveUntil} >= ${sql.param(now, outboxWorkers.aliveUntil)}`)
+  return rows.length
+}
+
+/** Holds what waits in a lane, some thousands a call; returns how many. */
+export async function holdPending(tx: Transaction, lane: number, reason: string, limit: number): Promise<number> {
+  const some = sql`select ${deliveries.id} from ${deliveries} where ${deliveries.lane} = ${lane} and ${isPending} limit ${limit}`
+  const rows = await tx
+    .update(deliveries)
+    .set({ status: 'held', nextAt: null, reason })
+    .where(sql`${deliveries.id} in (${some})`)
+    .returning({ id: deliveries.id })
+  return rows.length
+}
+
+/** Lets what a lane held go, some thousands a call, oldest first; returns how many. */
+export async function releaseHeld(tx: Transaction, lane: number, now: Date, limit: number): Promise<number> {
+  const some = tx
+    .select({ id: deliveries.id })
+    .from(deliveries)
+    .where(and(eq(deliveries.lane, lane), sql`${deliveries.status} = 'held'`))
+    .orderBy(asc(deliveries.id))
+    .limit(limit)
+  const rows = await tx
+    .update(deliveries)
+    .set({ status: 'pending', nextAt: now, step: 0, reason: null })
+    .where(inArray(deliveries.id, some))
+    .returning({ id: deliveries.id })
+  return rows.length
+}
+
+/** Writes what became of a delivery that was sent at once, outside the lanes; nothing if somebody took it meanwhile. */
+export async function markSentAside(tx: Transaction, mark: Mark): Promise<boolean> {
+  const { id, ...change } = mark
+  const rows = await tx
+    .update(deliveries)
+    .set({ ...change, tries: sql`${deliveries.tries} + 1` })
+    .where(and(eq(deliveries.id, id), isPending))
+    .returning({ id: deliveries.id })
+  return rows.length > 0
+}
+
+/** Forgets what lanes did before `before` (whole hours since the epoch); returns how many rows. */
+export async function deleteOldHours(tx: Transaction, before: number): Promise<number> {
+  const rows = await tx.delete(laneHours).where(lt(laneHours.hour, before)).returning({ lane: laneHours.lane })
+  return rows.length
+}

@@ -1,0 +1,29 @@
+/** The four members of Saakuru's format, in their order: the bytes that every attempt sends (contract §6). */
+export function writePayload(told: {
+  user: string
+  title: string
+  body: string
+  op: string
+  time: string
+  content: unknown
+}): string {
+  const { user, title, body, op, time, content } = told
+  return JSON.stringify({ user, title, body, data: { op, time, content } })
+}
+
+export type Extension = { id: string; type: string; timestamp: Date; seq: number | null }
+
+/** The same payload with Standard Webhooks' members before the four. What it adds never changes, so its bytes do not either. */
+export function extendPayload(payload: string, { id, type, timestamp, seq }: Extension): string {
+  const added = JSON.stringify({ id, type, timestamp: timestamp.toISOString(), ...(seq !== null && { seq }) })
+  return `${added.slice(0, -1)},${payload.slice(1)}`
+}
+
+export type Payload = {
+  user: string
+  title: string
+  body: string
+  data: { op: string; time: string; content: unknown }
+}
+
+export const readPayload = (payload: string): Payload => JSON.parse(payload) as Payload

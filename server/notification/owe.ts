@@ -1,0 +1,49 @@
+import type { App } from '#server/app/app.ts'
+import type { Transaction } from '#server/db/database.ts'
+import { insertDelivery, type NewDelivery } from '#server/delivery/store.ts'
+import type { Group } from '#server/event/catalogue.ts'
+import { listSubjects } from '#server/event/store.ts'
+import type { Runtime } from '#server/runtime.ts'
+import { isWanted, type Channel, type Choices } from './preferences.ts'
+import { findPreferences } from './store.ts'
+import { telegramLane } from './telegramLane.ts'
+
+export type OwedToPerson = { eventId: number; userId: number; app: App; group: Group; now: Date }
+
+/**
+ * Writes what an event makes us owe to the person it is about: one row for each channel that the app offers. What is not sent has a row
+ * too, because "why was I not told?" is what people ask.
+ */
+export async function oweToPerson(runtime: Runtime, tx: Transaction, owed: OwedToPerson): Promise<void> {
+  const { app, userId, now } = owed
+  const { inbox, telegram, email } = app.settings.channels
+  if (!inbox && !telegram && !email) return
+  const preferences = await findPreferences(tx, userId)
+  const choices = JSON.parse(preferences?.choices ?? '{}') as Choices
+  const write = (channel: Channel, delivery: Partial<NewDelivery>) =>
+    insertDelivery(tx, { eventId: owed.eventId, channel, status: 'skipped', finishedAt: now, ...delivery })
+  const wanted = (channel: Channel) => isWanted(choices, owed.group, channel)
+
+  if (inbox) {
+    await write('inbox', wanted('inbox') ? { status: 'delivered', reason: 'ok' } : { reason: 'preference' })
+    runtime.outbox.tell(userId)
+  }
+  if (telegram) {
+    const reason = !wanted('telegram')
+      ? 'preference'
+      : app.secrets.botToken === undefined
+        ? 'no_bot'
+        : preferences?.telegramEndedAt
+          ? 'unreachable'
+          : (await listSubjects(tx, userId)).some(({ kind }) => kind === 'telegram')
+            ? undefined
+            : 'no_telegram'
+    if (reason !== undefined) await write('telegram', { reason })
+    else {
+      const lane = telegramLane(app.id)
+      await write('telegram', { status: 'pending', nextAt: now, lane, finishedAt: null })
+      runtime.outbox.wake(lane)
+    }
+  }
+  if (email) await write('email', { reason: wanted('email') ? 'no_mail' : 'preference' })
+}

@@ -1,0 +1,10 @@
+/** Claims of an access token that was verified once (RFC 9068). */
+export type AccessClaims = {
+  sessionId: number
+  exp: number
+  jti: string
+  aud: string | string[]
+  sub: string
+  client_id: string
+  iat: number
+}
