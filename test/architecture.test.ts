@@ -72,7 +72,7 @@ const rules: Rules = {
   ],
   'server/sso': [
     ...[...base, ...data, ...edges, 'server/http/outbound'],
-    ...['server/app', 'server/identity', 'server/operator', 'server/session', 'server/token'],
+    ...['server/app', 'server/identity', 'server/operator', 'server/session', 'server/token', 'server/traffic'],
   ],
   'server/ton': [
     ...[...base, ...data, 'server/http', 'express'],
