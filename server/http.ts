@@ -14,16 +14,20 @@ import { identityRoutes } from './identity/routes.ts'
 import { notificationRoutes } from './notification/routes.ts'
 import type { Runtime } from './runtime.ts'
 import { sessionCheck, sessionRoutes } from './session/routes.ts'
+import { exchangeToken, TOKEN_EXCHANGE } from './sso/exchange.ts'
+import { ssoRoutes } from './sso/routes.ts'
 import { telegramRoutes } from './telegram/routes.ts'
 import { introspection, tokenRoutes } from './token/routes.ts'
 import { graphqlRoutes } from './ton/graphql.ts'
 import { tonRoutes } from './ton/routes.ts'
+import { guard } from './traffic/guard.ts'
+import { walletRoutes } from './wallet/routes.ts'
 import { webhookRoutes } from './webhook/routes.ts'
 
 /** The whole HTTP surface, on one page. */
 export function createHttp(runtime: Runtime): RequestListener {
   const calls = { 'GET /v1/session': sessionCheck(runtime), 'POST /oauth/introspect': introspection(runtime) }
-  return ahead(runtime, calls, createExpress(runtime))
+  return guard(runtime, ahead(runtime, calls, createExpress(runtime)))
 }
 
 function createExpress(runtime: Runtime): Express {
@@ -37,11 +41,13 @@ function createExpress(runtime: Runtime): Express {
   // Express tries one after the other, so those come first whose calls are the most.
   app.use(telegramRoutes(runtime, body))
   app.use(tonRoutes(runtime, body))
+  app.use(ssoRoutes(runtime, body))
   app.use(sessionRoutes(runtime, body))
-  app.use(tokenRoutes(runtime))
+  app.use(tokenRoutes(runtime, { [TOKEN_EXCHANGE]: exchangeToken }))
   app.use(eventRoutes(runtime))
   app.use(identityRoutes(runtime, body))
   app.use(notificationRoutes(runtime, body))
+  app.use(walletRoutes(runtime, body))
   app.use(webhookRoutes(runtime))
   app.use(consoleRoutes(runtime, body))
   app.use(referencePages(runtime))

@@ -11,6 +11,7 @@ import {
 } from '#server/operator/console.ts'
 import { sessionsRouter } from '#server/session/console.ts'
 import { keysRouter, tokensRouter } from '#server/token/console.ts'
+import { blocksRouter, trafficRouter } from '#server/traffic/console.ts'
 import { webhooksRouter } from '#server/webhook/console.ts'
 import { overviewRouter } from './overview.ts'
 import { router } from './trpc.ts'
@@ -32,6 +33,8 @@ export const consoleRouter = router({
   operators: operatorsRouter,
   operatorTokens: operatorTokensRouter,
   keys: keysRouter,
+  traffic: trafficRouter,
+  blocks: blocksRouter,
 })
 
 export type ConsoleRouter = typeof consoleRouter

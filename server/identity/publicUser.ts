@@ -1,3 +1,4 @@
+import { moment } from '#server/http/moment.ts'
 import type { Runtime } from '#server/runtime.ts'
 import { openProfile } from './findOrCreate.ts'
 import type { Profile } from './proof.ts'
@@ -17,7 +18,7 @@ export async function publicUser(runtime: Runtime, seen: SeenUser) {
 export function userView(runtime: Runtime, user: { userId: number; createdAt: Date }, profile: Profile) {
   return {
     id: runtime.vault.ids.seal('usr', user.userId),
-    createdAt: user.createdAt.toISOString(),
+    createdAt: moment(user.createdAt),
     ...profile,
   }
 }

@@ -1,5 +1,6 @@
 import type { App } from '#server/app/app.ts'
 import { driverCode } from '#server/db/database.ts'
+import { moment } from '#server/http/moment.ts'
 import type { Runtime } from '#server/runtime.ts'
 import type { sessions } from '#server/db/schema.ts'
 
@@ -60,10 +61,10 @@ export function publicSession(
     id: ids.seal('ses', session.id),
     appId: app.publicId,
     userId: ids.seal('usr', session.userId),
-    createdAt: session.createdAt.toISOString(),
-    lastActiveAt: new Date(runtime.activity.lastActiveAt(session)).toISOString(),
-    idleExpiresAt: idleExpiry(runtime, session, app.settings.sessionPolicy.idleTimeout).toISOString(),
-    expiresAt: session.expiresAt.toISOString(),
+    createdAt: moment(session.createdAt),
+    lastActiveAt: moment(runtime.activity.lastActiveAt(session)),
+    idleExpiresAt: moment(idleExpiry(runtime, session, app.settings.sessionPolicy.idleTimeout)),
+    expiresAt: moment(session.expiresAt),
     method: session.method,
   }
 }
