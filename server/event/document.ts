@@ -30,7 +30,7 @@ function describe(type: EventType): string[] {
   return [
     `### \`${type.key}\``,
     '',
-    `${type.description}. \`data.op\` is \`${type.op}\`, \`data.time\` counts ${time}, group *${type.group}*.`,
+    `${type.description}. \`data.op\` is \`${type.op}\`, \`data.time\` counts ${time}, group _${type.group}_.`,
     '',
     '```text',
     title,
