@@ -9,6 +9,8 @@ const pure = ['test/http/outbound.test.ts', 'test/telegram/**', 'test/ton/**', '
 export default defineConfig({
   root,
   test: {
+    // On two cores vitest would take one worker; most tests wait for a disk, a server or a browser half of their time.
+    maxWorkers: 2,
     // The same tests, once per engine; `npm test -- --project sqlite` runs one.
     projects: [
       {
