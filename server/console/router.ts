@@ -11,6 +11,7 @@ import { sessionsRouter } from '#server/session/console.ts'
 import { keysRouter, tokensRouter } from '#server/token/console.ts'
 import { blocksRouter, trafficRouter } from '#server/traffic/console.ts'
 import { webhooksRouter } from '#server/webhook/console.ts'
+import { statsRouter } from '#server/stats/console.ts'
 import { overviewRouter } from './overview.ts'
 import { router } from './trpc.ts'
 
@@ -29,6 +30,7 @@ export const consoleRouter = router({
   operators: operatorsRouter,
   operatorTokens: operatorTokensRouter,
   keys: keysRouter,
+  stats: statsRouter,
   traffic: trafficRouter,
   blocks: blocksRouter,
 })
