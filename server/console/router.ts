@@ -1,4 +1,6 @@
 import { apiKeysRouter, appsRouter } from '#server/app/console.ts'
+import { notificationsRouter } from '#server/delivery/console.ts'
+import { eventTypesRouter } from '#server/event/console.ts'
 import { usersRouter } from '#server/identity/console.ts'
 import {
   auditRouter,
@@ -23,6 +25,8 @@ export const consoleRouter = router({
   apps: appsRouter,
   apiKeys: apiKeysRouter,
   webhooks: webhooksRouter,
+  eventTypes: eventTypesRouter,
+  notifications: notificationsRouter,
   sessions: sessionsRouter,
   users: usersRouter,
   tokens: tokensRouter,
