@@ -58,6 +58,9 @@ const line = (most: number) =>
 
 const perMinute = z.number().int().min(1).max(10_000_000)
 
+export const claimNames = ['name', 'username', 'email', 'language', 'photoUrl'] as const
+const claims = z.array(z.enum(claimNames)).max(claimNames.length)
+
 /** Masters that the app knows to be the jettons they are called, raw and in lower case. */
 const jettons = z
   .array(
@@ -81,6 +84,8 @@ export const appSettings = z.strictObject({
     /** Whether linked wallets are followed, so that what they send and receive becomes events. */
     watch: z.boolean().default(false),
   }),
+  /** What of a person's profile the app asks for; the rest of what a login brings is never kept. */
+  claims: claims.default([...claimNames]),
   allowedOrigins: z.array(origin).max(100),
   ipAllowList: z.array(network).max(500),
   branding: z.strictObject({
@@ -129,6 +134,7 @@ export const defaultSettings: AppSettings = {
   },
   telegram: { maxAge: 86_400, singleUse: false, testEnvironment: false },
   ton: { domains: [], chains: ['-239', '-3'], jettons: [], watch: false },
+  claims: [...claimNames],
   allowedOrigins: [],
   ipAllowList: [],
   branding: { appName: null, logoUrl: null, supportEmail: null, copyright: null, primaryColor: null },
@@ -160,6 +166,7 @@ export const appPatch = z
     slug,
     disabled: z.boolean(),
     ...flat,
+    claims,
     sessionPolicy: policyShape.partial(),
     telegram: telegram.extend({ botToken: botToken.nullable() }).partial(),
     // Without defaults, which a change of another member would bring in.

@@ -9,6 +9,7 @@ import {
   operatorTokensRouter,
   setupRouter,
 } from '#server/operator/console.ts'
+import { retentionRouter } from '#server/retention/console.ts'
 import { sessionsRouter } from '#server/session/console.ts'
 import { keysRouter, tokensRouter } from '#server/token/console.ts'
 import { blocksRouter, trafficRouter } from '#server/traffic/console.ts'
@@ -34,6 +35,7 @@ export const consoleRouter = router({
   operators: operatorsRouter,
   operatorTokens: operatorTokensRouter,
   keys: keysRouter,
+  retention: retentionRouter,
   stats: statsRouter,
   traffic: trafficRouter,
   blocks: blocksRouter,
