@@ -20,6 +20,7 @@ import { telegramRoutes } from './telegram/routes.ts'
 import { introspection, tokenRoutes } from './token/routes.ts'
 import { graphqlRoutes } from './ton/graphql.ts'
 import { tonRoutes } from './ton/routes.ts'
+import { metricsRoutes } from './stats/routes.ts'
 import { guard } from './traffic/guard.ts'
 import { walletRoutes } from './wallet/routes.ts'
 import { webhookRoutes } from './webhook/routes.ts'
@@ -54,6 +55,7 @@ function createExpress(runtime: Runtime): Express {
   app.use(consolePages())
   app.use(graphqlRoutes(runtime, body))
   app.use(healthRoutes(runtime))
+  app.use(metricsRoutes(runtime))
   app.use(() => {
     throw new AppError('not_found', 'There is nothing at this address')
   })

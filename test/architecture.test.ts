@@ -89,6 +89,10 @@ const rules: Rules = {
     'server/ton/address.ts',
     '@ton/core',
   ],
+  'server/retention': [
+    ...[...base, ...data, 'server/console', 'server/operator'],
+    ...['server/delivery', 'server/stats', 'server/traffic'],
+  ],
   'server/stats': [
     ...base,
     ...data,
@@ -96,6 +100,8 @@ const rules: Rules = {
     'server/session',
     'server/token',
     ...edges,
+    'server/identity',
+    'ipaddr.js',
     'prom-client',
     'server/operator',
   ],
@@ -119,7 +125,7 @@ const rules: Rules = {
   'server/console': [
     ...[...base, 'server/http', 'express', 'sirv', '@trpc/server', 'trpc-to-openapi'],
     ...['server/app', 'server/identity', 'server/operator', 'server/session', 'server/token'],
-    ...['server/stats', 'server/traffic'],
+    ...['server/retention', 'server/stats', 'server/traffic'],
     ...['server/event', 'server/delivery', 'server/webhook', 'server/notification'],
   ],
 }

@@ -106,6 +106,9 @@ function isCallable(text: string): boolean {
 
 const perMinute = z.number().int().min(1).max(10_000_000)
 
+export const claimNames = ['name', 'username', 'email', 'language', 'photoUrl'] as const
+const claims = z.array(z.enum(claimNames)).max(claimNames.length)
+
 /** Masters that the app knows to be the jettons they are called, raw and in lower case. */
 const jettons = z
   .array(
@@ -131,6 +134,8 @@ export const appSettings = z.strictObject({
   }),
   // Apps made before there was such a setting have none stored.
   sso: sso.default(defaultSso),
+  /** What of a person's profile the app asks for; the rest of what a login brings is never kept. */
+  claims: claims.default([...claimNames]),
   allowedOrigins: z.array(origin).max(100),
   ipAllowList: z.array(network).max(500),
   branding: z.strictObject({
@@ -180,6 +185,7 @@ export const defaultSettings: AppSettings = {
   telegram: { maxAge: 86_400, singleUse: false, testEnvironment: false },
   ton: { domains: [], chains: ['-239', '-3'], jettons: [], watch: false },
   sso: defaultSso,
+  claims: [...claimNames],
   allowedOrigins: [],
   ipAllowList: [],
   branding: { appName: null, logoUrl: null, supportEmail: null, copyright: null, primaryColor: null },
@@ -224,6 +230,7 @@ export const appPatch = z
     slug,
     disabled: z.boolean(),
     ...flat,
+    claims,
     sessionPolicy: policyShape.partial(),
     telegram: telegram.extend({ botToken: botToken.nullable() }).partial(),
     // Without defaults, which a change of another member would bring in.

@@ -9,10 +9,12 @@ import {
   operatorTokensRouter,
   setupRouter,
 } from '#server/operator/console.ts'
+import { retentionRouter } from '#server/retention/console.ts'
 import { sessionsRouter } from '#server/session/console.ts'
 import { keysRouter, tokensRouter } from '#server/token/console.ts'
 import { blocksRouter, trafficRouter } from '#server/traffic/console.ts'
 import { webhooksRouter } from '#server/webhook/console.ts'
+import { statsRouter } from '#server/stats/console.ts'
 import { overviewRouter } from './overview.ts'
 import { router } from './trpc.ts'
 
@@ -33,6 +35,8 @@ export const consoleRouter = router({
   operators: operatorsRouter,
   operatorTokens: operatorTokensRouter,
   keys: keysRouter,
+  retention: retentionRouter,
+  stats: statsRouter,
   traffic: trafficRouter,
   blocks: blocksRouter,
 })

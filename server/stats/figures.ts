@@ -11,6 +11,8 @@ const MOST_PENDING = 200_000
 export type Figures = {
   /** @param appId 0 for what belongs to no app @param name such as `signin.telegram.ok` */
   count(appId: number, name: string, n?: number): void
+  /** What this process has counted since it started, over all apps. */
+  totals(): ReadonlyMap<string, number>
   flush(): Promise<void>
   close(): Promise<void>
 }
@@ -18,6 +20,7 @@ export type Figures = {
 export function createFigures(db: Database, now: () => Date, onError: (error: unknown) => void): Figures {
   let minute = 0
   let current = new Map<number, Map<string, number>>()
+  const totals = new Map<string, number>()
   const past: { minute: number; counts: typeof current }[] = []
   let timer: NodeJS.Timeout | undefined
   let closed = false
@@ -60,7 +63,9 @@ export function createFigures(db: Database, now: () => Date, onError: (error: un
         schedule()
       }
       ofApp.set(name, (ofApp.get(name) ?? 0) + n)
+      totals.set(name, (totals.get(name) ?? 0) + n)
     },
+    totals: () => totals,
     flush() {
       flushing = flushing.then(write, write)
       return flushing

@@ -54,11 +54,20 @@ export function sumFigures(db: Reader, { step, from, to, appIds, names }: Figure
     .groupBy(figures.at, figures.name)
 }
 
-/** Forgets the figures of a step that are older than `before` steps; returns how many. */
-export async function deleteFigures(tx: Transaction, step: number, before: number): Promise<number> {
-  const rows = await tx
-    .delete(figures)
-    .where(and(eq(figures.step, step), lt(figures.at, before)))
-    .returning({ at: figures.at })
-  return rows.length
+/** Forgets the figures of a step that are older than `before` steps, oldest first, until `limit` rows are gone or none is left. */
+export async function deleteFigures(tx: Transaction, step: number, before: number, limit: number): Promise<number> {
+  let removed = 0
+  while (removed < limit) {
+    const [oldest] = await tx
+      .select({ at: sql<number | null>`min(${figures.at})` })
+      .from(figures)
+      .where(and(eq(figures.step, step), lt(figures.at, before)))
+    if (oldest?.at == null) return removed
+    const rows = await tx
+      .delete(figures)
+      .where(and(eq(figures.step, step), eq(figures.at, oldest.at)))
+      .returning({ at: figures.at })
+    removed += rows.length
+  }
+  return removed
 }

@@ -57,6 +57,8 @@ export type Traffic = {
   rules(): Rules
   lists(): Lists
   stops(): readonly Stop[]
+  /** Findings since this process started, by detector. */
+  found(): ReadonlyMap<string, number>
   flush(): Promise<void>
   close(): Promise<void>
 }
@@ -89,6 +91,7 @@ export function createTraffic(
   const active = new Map<string, Active>()
   const levels = new Map<string, { level: number; at: number }>()
   const stops: Stop[] = []
+  const found = new Map<string, number>()
   const notes: Notes = createNotes(db, now, onError)
   let rules = rulesFrom([])
   let lists = createLists([])
@@ -240,6 +243,7 @@ export function createTraffic(
       answeredUntil: answer === 'watch' ? null : new Date(until),
     }
     if (active.size >= MOST_ANSWERS) active.clear()
+    found.set(detector, (found.get(detector) ?? 0) + 1)
     active.set(where.key, { detector, answer, until, next: at, finding })
     notes.finding(finding)
     if (answer === 'block' && (where.kind === 'address' || where.kind === 'network')) {
@@ -402,6 +406,7 @@ export function createTraffic(
     rules: () => rules,
     lists: () => lists,
     stops: () => stops,
+    found: () => found,
     flush: () => notes.flush(),
     close: () => notes.close(),
   }

@@ -137,6 +137,10 @@ test('the export holds everything in clear, and nothing of anybody else', async 
       },
     ],
     wallets: [],
+    notifications: [],
+    notificationPreferences: null,
+    findings: [],
+    blocks: [],
     profiles: [],
     sessions: [
       expect.objectContaining({
