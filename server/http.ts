@@ -13,6 +13,8 @@ import { securityHeaders } from './http/security.ts'
 import { identityRoutes } from './identity/routes.ts'
 import type { Runtime } from './runtime.ts'
 import { sessionCheck, sessionRoutes } from './session/routes.ts'
+import { exchangeToken, TOKEN_EXCHANGE } from './sso/exchange.ts'
+import { ssoRoutes } from './sso/routes.ts'
 import { telegramRoutes } from './telegram/routes.ts'
 import { introspection, tokenRoutes } from './token/routes.ts'
 import { graphqlRoutes } from './ton/graphql.ts'
@@ -39,8 +41,9 @@ function createExpress(runtime: Runtime): Express {
   // Express tries one after the other, so those come first whose calls are the most.
   app.use(telegramRoutes(runtime, body))
   app.use(tonRoutes(runtime, body))
+  app.use(ssoRoutes(runtime, body))
   app.use(sessionRoutes(runtime, body))
-  app.use(tokenRoutes(runtime))
+  app.use(tokenRoutes(runtime, { [TOKEN_EXCHANGE]: exchangeToken }))
   app.use(eventRoutes(runtime))
   app.use(identityRoutes(runtime, body))
   app.use(walletRoutes(runtime, body))

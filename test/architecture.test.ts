@@ -70,6 +70,10 @@ const rules: Rules = {
     'server/traffic',
     'jose',
   ],
+  'server/sso': [
+    ...[...base, ...data, ...edges, 'server/http/outbound'],
+    ...['server/app', 'server/identity', 'server/operator', 'server/session', 'server/token', 'server/traffic'],
+  ],
   'server/ton': [
     ...[...base, ...data, 'server/http', 'express'],
     ...['server/app', 'server/chain', 'server/identity', 'server/profile', 'server/session', 'server/token'],
