@@ -8,7 +8,7 @@ import { timedOut } from './session/session.ts'
 import { endSession, walkLive } from './session/store.ts'
 import { tellAllEnded } from './session/tell.ts'
 import { deleteExpiredProofs } from './telegram/store.ts'
-import { deleteExpiredTokens, deleteWithdrawnKeys } from './token/store.ts'
+import { deleteExpiredTokens, deleteOldErasures, deleteWithdrawnKeys } from './token/store.ts'
 import { deleteExpiredNonces } from './ton/store.ts'
 
 const EVERY_MS = 15_000
@@ -21,6 +21,8 @@ const MARGIN_MS = 10_000
 /** An expired opaque token is kept this long, so that its bearer is told that it expired and not that it never was. */
 const TOKEN_MEMORY_MS = 3_600_000
 const KEY_MEMORY_MS = 86_400_000
+/** Longer than any access token lives. */
+const ERASURE_MEMORY_MS = 90_000_000
 
 export type Swept = {
   sessions: number
@@ -29,6 +31,7 @@ export type Swept = {
   tokens: number
   operatorTokens: number
   keys: number
+  erasures: number
   /** Where the next pass goes on; 0 is the beginning. */
   next: number
 }
@@ -50,6 +53,7 @@ export async function sweep(runtime: Runtime, from = 0): Promise<Swept> {
     tokens: await transaction((tx) => deleteExpiredTokens(tx, ago(TOKEN_MEMORY_MS))),
     operatorTokens: await transaction((tx) => deleteExpiredOperatorTokens(tx, now, ago(COOKIE_IDLE_MS))),
     keys: await transaction((tx) => deleteWithdrawnKeys(tx, ago(KEY_MEMORY_MS))),
+    erasures: await transaction((tx) => deleteOldErasures(tx, ago(ERASURE_MEMORY_MS))),
     next,
   }
 }
