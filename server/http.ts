@@ -19,12 +19,14 @@ import { telegramRoutes } from './telegram/routes.ts'
 import { introspection, tokenRoutes } from './token/routes.ts'
 import { graphqlRoutes } from './ton/graphql.ts'
 import { tonRoutes } from './ton/routes.ts'
+import { guard } from './traffic/guard.ts'
+import { walletRoutes } from './wallet/routes.ts'
 import { webhookRoutes } from './webhook/routes.ts'
 
 /** The whole HTTP surface, on one page. */
 export function createHttp(runtime: Runtime): RequestListener {
   const calls = { 'GET /v1/session': sessionCheck(runtime), 'POST /oauth/introspect': introspection(runtime) }
-  return ahead(runtime, calls, createExpress(runtime))
+  return guard(runtime, ahead(runtime, calls, createExpress(runtime)))
 }
 
 function createExpress(runtime: Runtime): Express {
@@ -43,6 +45,7 @@ function createExpress(runtime: Runtime): Express {
   app.use(tokenRoutes(runtime, { [TOKEN_EXCHANGE]: exchangeToken }))
   app.use(eventRoutes(runtime))
   app.use(identityRoutes(runtime, body))
+  app.use(walletRoutes(runtime, body))
   app.use(webhookRoutes(runtime))
   app.use(consoleRoutes(runtime, body))
   app.use(referencePages(runtime))

@@ -76,27 +76,66 @@ const rules: Rules = {
     'server/app',
     'server/identity',
     'server/session',
+    'server/traffic',
     'jose',
   ],
   'server/sso': [
     ...[...base, ...data, ...edges, 'server/http/outbound'],
-    ...['server/app', 'server/identity', 'server/operator', 'server/session', 'server/token'],
+    ...['server/app', 'server/identity', 'server/operator', 'server/session', 'server/token', 'server/traffic'],
   ],
   'server/ton': [
     ...[...base, ...data, 'server/http', 'express'],
-    ...['server/app', 'server/identity', 'server/profile', 'server/session', 'server/token'],
+    ...['server/app', 'server/chain', 'server/identity', 'server/profile', 'server/session', 'server/token'],
+    'server/traffic',
     ...['@ton/core', 'graphql', 'graphql-yoga', '@graphql-yoga/render-graphiql', '@escape.tech'],
+  ],
+  'server/chain': [
+    ...base,
+    ...data,
+    'server/app',
+    'server/event',
+    'server/identity',
+    'server/ton/address.ts',
+    '@ton/core',
+  ],
+  'server/stats': [
+    ...base,
+    ...data,
+    'server/app',
+    'server/session',
+    'server/token',
+    ...edges,
+    'prom-client',
+    'server/operator',
+  ],
+  'server/traffic': [
+    ...[...base, ...data, ...edges, 'ipaddr.js', 'altcha-lib'],
+    ...['server/app', 'server/identity', 'server/operator', 'server/session', 'server/stats'],
+  ],
+  'server/wallet': [
+    ...[...base, ...data, 'server/http', 'express'],
+    ...[
+      'server/app',
+      'server/chain',
+      'server/event',
+      'server/identity',
+      'server/session',
+      'server/token',
+      'server/ton',
+    ],
+    'server/traffic',
   ],
   'server/console': [
     ...[...base, 'server/http', 'express', 'sirv', '@trpc/server', 'trpc-to-openapi'],
     ...['server/app', 'server/identity', 'server/operator', 'server/session', 'server/token'],
+    ...['server/stats', 'server/traffic'],
     ...['server/event', 'server/delivery', 'server/webhook', 'server/notification'],
   ],
 }
 
 /** What stands above the domains and may use all of them. */
 const above = ['server', 'server/cli', 'server/demo']
-const packagesAbove = ['commander', 'express', 'pino', 'yaml', 'zod', '@ton/core']
+const packagesAbove = ['commander', 'express', 'pino', 'yaml', 'zod', '@ton/core', '@ton/sandbox', '@ton/ton']
 for (const folder of above)
   rules[folder] = [...Object.keys(rules), 'server', 'server/cli', 'server/keyFits.ts', ...packagesAbove]
 
@@ -161,7 +200,9 @@ test('express stays at the edge', () => {
 test('proofs are imported by nobody but what serves, explains and demonstrates them', () => {
   const others = files.filter(
     (file) =>
-      !/^server\/(telegram|ton|cli|demo)\//.test(file) && file !== 'server/http.ts' && file !== 'server/sweep.ts',
+      !/^server\/(telegram|ton|wallet|cli|demo)\//.test(file) &&
+      file !== 'server/http.ts' &&
+      file !== 'server/sweep.ts',
   )
   const foreign = others.filter((file) => imports(file, /^server\/(telegram|ton)\/(?!address\.ts)/))
   expect(foreign).toEqual([])

@@ -106,6 +106,13 @@ function isCallable(text: string): boolean {
 
 const perMinute = z.number().int().min(1).max(10_000_000)
 
+/** Masters that the app knows to be the jettons they are called, raw and in lower case. */
+const jettons = z
+  .array(
+    z.string().regex(/^(0|-1):[0-9a-f]{64}$/, { message: "must be a jetton master's raw address in lower case (0:…)" }),
+  )
+  .max(200)
+
 /** All of an app's settings but its secrets, as stored and as the management API answers them. */
 export const appSettings = z.strictObject({
   audiences: z.array(line(255).min(1)).max(50),
@@ -115,7 +122,13 @@ export const appSettings = z.strictObject({
     singleUse: z.boolean(),
     testEnvironment: z.boolean(),
   }),
-  ton: z.strictObject({ domains: z.array(domain).max(50), chains: z.array(z.enum(['-239', '-3'])).max(2) }),
+  ton: z.strictObject({
+    domains: z.array(domain).max(50),
+    chains: z.array(z.enum(['-239', '-3'])).max(2),
+    jettons: jettons.default([]),
+    /** Whether linked wallets are followed, so that what they send and receive becomes events. */
+    watch: z.boolean().default(false),
+  }),
   // Apps made before there was such a setting have none stored.
   sso: sso.default(defaultSso),
   allowedOrigins: z.array(origin).max(100),
@@ -165,7 +178,7 @@ export const defaultSettings: AppSettings = {
     refreshRotation: false,
   },
   telegram: { maxAge: 86_400, singleUse: false, testEnvironment: false },
-  ton: { domains: [], chains: ['-239', '-3'] },
+  ton: { domains: [], chains: ['-239', '-3'], jettons: [], watch: false },
   sso: defaultSso,
   allowedOrigins: [],
   ipAllowList: [],
@@ -213,7 +226,8 @@ export const appPatch = z
     ...flat,
     sessionPolicy: policyShape.partial(),
     telegram: telegram.extend({ botToken: botToken.nullable() }).partial(),
-    ton: ton.partial(),
+    // Without defaults, which a change of another member would bring in.
+    ton: ton.extend({ jettons, watch: z.boolean() }).partial(),
     sso: sso.extend({ headers: z.record(headerName, headerValue.nullable()) }).partial(),
     branding: branding.partial(),
     email: email.partial(),

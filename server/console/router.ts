@@ -1,4 +1,6 @@
 import { apiKeysRouter, appsRouter } from '#server/app/console.ts'
+import { notificationsRouter } from '#server/delivery/console.ts'
+import { eventTypesRouter } from '#server/event/console.ts'
 import { usersRouter } from '#server/identity/console.ts'
 import {
   auditRouter,
@@ -9,6 +11,7 @@ import {
 } from '#server/operator/console.ts'
 import { sessionsRouter } from '#server/session/console.ts'
 import { keysRouter, tokensRouter } from '#server/token/console.ts'
+import { blocksRouter, trafficRouter } from '#server/traffic/console.ts'
 import { webhooksRouter } from '#server/webhook/console.ts'
 import { overviewRouter } from './overview.ts'
 import { router } from './trpc.ts'
@@ -21,6 +24,8 @@ export const consoleRouter = router({
   apps: appsRouter,
   apiKeys: apiKeysRouter,
   webhooks: webhooksRouter,
+  eventTypes: eventTypesRouter,
+  notifications: notificationsRouter,
   sessions: sessionsRouter,
   users: usersRouter,
   tokens: tokensRouter,
@@ -28,6 +33,8 @@ export const consoleRouter = router({
   operators: operatorsRouter,
   operatorTokens: operatorTokensRouter,
   keys: keysRouter,
+  traffic: trafficRouter,
+  blocks: blocksRouter,
 })
 
 export type ConsoleRouter = typeof consoleRouter

@@ -2,7 +2,7 @@ import { AppError } from '#server/error.ts'
 import { recordAudit, type Actor } from '#server/operator/audit.ts'
 import type { Runtime } from '#server/runtime.ts'
 import { endUserSessions } from '#server/session/revoke.ts'
-import { findUser, updateUser } from './store.ts'
+import { deleteUserBlocks, findUser, updateUser } from './store.ts'
 
 /** Blocks a user: all sessions end in the same transaction, and no sign-in succeeds until `unblockUser`. @throws AppError not_found */
 export function blockUser(runtime: Runtime, actor: Actor, id: number, reason: string): Promise<{ ended: number }> {
@@ -30,6 +30,7 @@ export function unblockUser(runtime: Runtime, actor: Actor, id: number): Promise
     const before = await findUser(tx, id)
     if (!before) throw new AppError('not_found', 'There is no such user')
     await updateUser(tx, id, { blockedAt: null, blockedReason: null })
+    await deleteUserBlocks(tx, id)
     await recordAudit(tx, {
       at: runtime.now(),
       actor,

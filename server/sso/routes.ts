@@ -4,6 +4,7 @@ import { limitKey } from '#server/http/address.ts'
 import { methodNotAllowed, parse, sendJson, setQuota } from '#server/http/answer.ts'
 import { originOf } from '#server/http/authenticate.ts'
 import type { Runtime } from '#server/runtime.ts'
+import { attempt } from '#server/traffic/attempt.ts'
 import { ssoLogin, ssoLoginInput } from './login.ts'
 
 /** An app's own users enter with a token of the app's own server. */
@@ -13,7 +14,11 @@ export function ssoRoutes(runtime: Runtime, body: RequestHandler[]): Router {
     const app = await getApp(runtime, String(request.params['app']))
     const origin = originOf(runtime, request)
     setQuota(response, await runtime.limits.signIn(app, limitKey(origin.ip)))
-    sendJson(response, await ssoLogin(runtime, app, parse(ssoLoginInput, request.body), origin))
+    const input = parse(ssoLoginInput, request.body)
+    sendJson(
+      response,
+      await attempt(runtime, { app, method: 'sso', ...origin, request }, () => ssoLogin(runtime, app, input, origin)),
+    )
   })
   router.all('/v1/apps/:app/sso/login', methodNotAllowed('POST'))
   return router

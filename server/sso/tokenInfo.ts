@@ -86,7 +86,8 @@ async function ask(runtime: Runtime, app: App, token: string): Promise<TokenInfo
   upstream.inFlight--
   const info = 'fault' in answer ? failed(answer.fault, answer.reason) : read(answer)
   const now = runtime.now()
-  if (info.kind === 'failed') noteFailure(breaker, now.getTime())
+  // A server that answers is up, whatever it says, unless it says that it is not.
+  if ('fault' in answer ? answer.fault !== 'too_large' : answer.status >= 500) noteFailure(breaker, now.getTime())
   else noteSuccess(breaker)
   const accepted = info.kind === 'claims' && holds(runtime, app, info.claims)
   noteCall(health, now, info.kind === 'failed' ? 'failed' : accepted ? 'accepted' : 'refused', answer.timings.total)
