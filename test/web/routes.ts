@@ -15,10 +15,12 @@ export const routes = ({ ids }: Populated) => [
   { path: '/apps', title: 'Apps' },
   { path: '/apps/new', title: 'New app' },
   { path: `/apps/${ids.app}`, title: 'Ton Quest' },
-  ...['policy', 'audiences', 'telegram', 'ton', 'network', 'keys', 'branding', 'danger'].map((tab) => ({
-    path: `/apps/${ids.app}?tab=${tab}`,
-    title: 'Ton Quest',
-  })),
+  ...['policy', 'audiences', 'telegram', 'ton', 'sso', 'network', 'keys', 'branding', 'posture', 'danger'].map(
+    (tab) => ({
+      path: `/apps/${ids.app}?tab=${tab}`,
+      title: 'Ton Quest',
+    }),
+  ),
   { path: '/tokens', title: 'Tokens' },
   { path: '/audit', title: 'Audit log' },
   { path: '/operators', title: 'Operators' },
