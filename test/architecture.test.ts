@@ -134,7 +134,7 @@ const rules: Rules = {
   'server/console': [
     ...[...base, 'server/http', 'express', 'sirv', '@trpc/server', 'trpc-to-openapi'],
     ...['server/app', 'server/identity', 'server/operator', 'server/session', 'server/token'],
-    ...['server/retention', 'server/stats', 'server/traffic'],
+    ...['server/retention', 'server/stats', 'server/traffic', 'server/sso'],
     ...['server/event', 'server/delivery', 'server/webhook', 'server/notification'],
   ],
 }
