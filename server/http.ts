@@ -11,6 +11,7 @@ import { cors } from './http/cors.ts'
 import { healthRoutes } from './http/health.ts'
 import { securityHeaders } from './http/security.ts'
 import { identityRoutes } from './identity/routes.ts'
+import { notificationRoutes } from './notification/routes.ts'
 import type { Runtime } from './runtime.ts'
 import { sessionCheck, sessionRoutes } from './session/routes.ts'
 import { exchangeToken, TOKEN_EXCHANGE } from './sso/exchange.ts'
@@ -46,6 +47,7 @@ function createExpress(runtime: Runtime): Express {
   app.use(tokenRoutes(runtime, { [TOKEN_EXCHANGE]: exchangeToken }))
   app.use(eventRoutes(runtime))
   app.use(identityRoutes(runtime, body))
+  app.use(notificationRoutes(runtime, body))
   app.use(walletRoutes(runtime, body))
   app.use(webhookRoutes(runtime))
   app.use(consoleRoutes(runtime, body))

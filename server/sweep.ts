@@ -3,6 +3,7 @@ import { appAt } from './app/app.ts'
 import { COOKIE_IDLE_MS } from './operator/tokens.ts'
 import { deleteExpiredOperatorTokens } from './operator/store.ts'
 import type { Transaction } from './db/database.ts'
+import { AppError } from './error.ts'
 import { unblockUser } from './identity/block.ts'
 import { systemActor } from './operator/audit.ts'
 import { applyRetention } from './retention/apply.ts'
@@ -11,7 +12,7 @@ import { timedOut } from './session/session.ts'
 import { endSession, walkLive } from './session/store.ts'
 import { tellAllEnded } from './session/tell.ts'
 import { deleteExpiredProofs } from './telegram/store.ts'
-import { deleteExpiredTokens, deleteWithdrawnKeys } from './token/store.ts'
+import { deleteExpiredTokens, deleteOldErasures, deleteWithdrawnKeys } from './token/store.ts'
 import { deleteExpiredNonces } from './ton/store.ts'
 import { deleteExpiredBlocks, listExpiredUserBlocks } from './traffic/store.ts'
 
@@ -27,6 +28,8 @@ const MARGIN_MS = 10_000
 /** An expired opaque token is kept this long, so that its bearer is told that it expired and not that it never was. */
 const TOKEN_MEMORY_MS = 3_600_000
 const KEY_MEMORY_MS = 86_400_000
+/** Longer than any access token lives. */
+const ERASURE_MEMORY_MS = 90_000_000
 
 export type Swept = {
   sessions: number
@@ -37,6 +40,7 @@ export type Swept = {
   keys: number
   /** Blocks that have run out, of users among others, who may come in again. */
   blocks: number
+  erasures: number
   /** Where the next pass goes on; 0 is the beginning. */
   next: number
 }
@@ -59,6 +63,7 @@ export async function sweep(runtime: Runtime, from = 0): Promise<Swept> {
     operatorTokens: await transaction((tx) => deleteExpiredOperatorTokens(tx, now, ago(COOKIE_IDLE_MS))),
     blocks: await endBlocks(runtime),
     keys: await transaction((tx) => deleteWithdrawnKeys(tx, ago(KEY_MEMORY_MS))),
+    erasures: await transaction((tx) => deleteOldErasures(tx, ago(ERASURE_MEMORY_MS))),
     next,
   }
 }
@@ -67,8 +72,13 @@ export async function sweep(runtime: Runtime, from = 0): Promise<Swept> {
 async function endBlocks(runtime: Runtime): Promise<number> {
   const now = runtime.now()
   for (const { userId } of await listExpiredUserBlocks(runtime.db, now))
-    if (userId !== null) await unblockUser(runtime, systemActor, userId).catch(() => undefined)
+    if (userId !== null) await unblockUser(runtime, systemActor, userId).catch(ignoreGone)
   return runtime.db.transaction((tx) => deleteExpiredBlocks(tx, now))
+}
+
+/** Somebody who was erased meanwhile needs no unblocking. */
+function ignoreGone(error: unknown): void {
+  if (!(error instanceof AppError && error.code === 'not_found')) throw error
 }
 
 /** Ends sessions that time has ended, each in the moment and for the reason it was over. */

@@ -34,6 +34,23 @@ async function setUp(input = {}, env = local) {
   return { server, app, receiver, endpoint, key, emit, look, pass, row }
 }
 
+test('while the server runs, an event goes out at once and not at the next look', async () => {
+  const { server, receiver, emit } = await setUp()
+  server.runtime.outbox.start()
+  await emit()
+  await expect.poll(() => receiver.received.length).toBe(1)
+  const delays = []
+  for (let n = 2; n < 7; n++) {
+    const began = performance.now()
+    await emit()
+    await expect.poll(() => receiver.received.length, { interval: 2 }).toBe(n)
+    delays.push(performance.now() - began)
+  }
+  // It looks by itself once a second.
+  expect(delays.toSorted((a, b) => a - b)[2]).toBeLessThan(250)
+  expect(server.logged()).not.toContain('"level":50')
+})
+
 test('a failing endpoint is tried ten times by the schedule, the same bytes under the same id, and then the event is dead', async () => {
   const { receiver, emit, look, pass } = await setUp()
   receiver.answer(500)
