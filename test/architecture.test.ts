@@ -58,6 +58,10 @@ const rules: Rules = {
     ],
     ...['server/event', 'server/delivery', 'server/webhook'],
   ],
+  'server/email': [
+    ...[...base, ...data, ...edges, 'server/app', 'server/identity', 'server/operator', 'server/event'],
+    ...['liquidjs', 'htmlparser2', 'caniemail', 'nodemailer'],
+  ],
   'server/profile': [...base, ...data, 'server/app', 'server/token'],
   'server/telegram': [
     ...base,
@@ -77,7 +81,7 @@ const rules: Rules = {
   'server/console': [
     ...[...base, 'server/http', 'express', 'sirv', '@trpc/server', 'trpc-to-openapi'],
     ...['server/app', 'server/identity', 'server/operator', 'server/session', 'server/token'],
-    ...['server/event', 'server/delivery', 'server/webhook', 'server/notification'],
+    ...['server/event', 'server/delivery', 'server/webhook', 'server/notification', 'server/email'],
   ],
 }
 
