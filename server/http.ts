@@ -13,6 +13,7 @@ import { securityHeaders } from './http/security.ts'
 import { identityRoutes } from './identity/routes.ts'
 import type { Runtime } from './runtime.ts'
 import { sessionCheck, sessionRoutes } from './session/routes.ts'
+import { signatureRoutes } from './signature/routes.ts'
 import { telegramRoutes } from './telegram/routes.ts'
 import { introspection, tokenRoutes } from './token/routes.ts'
 import { graphqlRoutes } from './ton/graphql.ts'
@@ -40,6 +41,7 @@ function createExpress(runtime: Runtime): Express {
   app.use(tokenRoutes(runtime))
   app.use(eventRoutes(runtime))
   app.use(identityRoutes(runtime, body))
+  app.use(signatureRoutes(runtime, body))
   app.use(webhookRoutes(runtime))
   app.use(consoleRoutes(runtime, body))
   app.use(referencePages(runtime))

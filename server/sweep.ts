@@ -7,6 +7,7 @@ import type { Runtime } from './runtime.ts'
 import { timedOut } from './session/session.ts'
 import { endSession, walkLive } from './session/store.ts'
 import { tellAllEnded } from './session/tell.ts'
+import { deleteExpiredCodes } from './signature/store.ts'
 import { deleteExpiredProofs } from './telegram/store.ts'
 import { deleteExpiredTokens, deleteWithdrawnKeys } from './token/store.ts'
 import { deleteExpiredNonces } from './ton/store.ts'
@@ -26,6 +27,7 @@ export type Swept = {
   sessions: number
   nonces: number
   proofs: number
+  codes: number
   tokens: number
   operatorTokens: number
   keys: number
@@ -47,6 +49,7 @@ export async function sweep(runtime: Runtime, from = 0): Promise<Swept> {
     sessions: ended,
     nonces: await transaction((tx) => deleteExpiredNonces(tx, now)),
     proofs: await transaction((tx) => deleteExpiredProofs(tx, now)),
+    codes: await transaction((tx) => deleteExpiredCodes(tx, now)),
     tokens: await transaction((tx) => deleteExpiredTokens(tx, ago(TOKEN_MEMORY_MS))),
     operatorTokens: await transaction((tx) => deleteExpiredOperatorTokens(tx, now, ago(COOKIE_IDLE_MS))),
     keys: await transaction((tx) => deleteWithdrawnKeys(tx, ago(KEY_MEMORY_MS))),

@@ -78,6 +78,10 @@ const rules: Rules = {
     ...['server/app', 'server/identity', 'server/profile', 'server/session', 'server/token'],
     ...['@ton/core', 'graphql', 'graphql-yoga', '@graphql-yoga/render-graphiql', '@escape.tech'],
   ],
+  'server/signature': [
+    ...[...base, ...data, 'server/http', 'express', 'server/app', 'server/email/queue.ts', 'server/identity'],
+    ...['server/operator', 'server/session', 'server/token'],
+  ],
   'server/console': [
     ...[...base, 'server/http', 'express', 'sirv', '@trpc/server', 'trpc-to-openapi'],
     ...['server/app', 'server/identity', 'server/operator', 'server/session', 'server/token'],
