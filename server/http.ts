@@ -10,6 +10,7 @@ import { answerErrors, requireJson } from './http/answer.ts'
 import { cors } from './http/cors.ts'
 import { healthRoutes } from './http/health.ts'
 import { securityHeaders } from './http/security.ts'
+import { linkRoutes } from './identity/linkRoutes.ts'
 import { identityRoutes } from './identity/routes.ts'
 import type { Runtime } from './runtime.ts'
 import { sessionCheck, sessionRoutes } from './session/routes.ts'
@@ -42,6 +43,7 @@ function createExpress(runtime: Runtime): Express {
   app.use(eventRoutes(runtime))
   app.use(identityRoutes(runtime, body))
   app.use(signatureRoutes(runtime, body))
+  app.use(linkRoutes(runtime, body))
   app.use(webhookRoutes(runtime))
   app.use(consoleRoutes(runtime, body))
   app.use(referencePages(runtime))

@@ -3,6 +3,8 @@ import { appAt } from './app/app.ts'
 import { COOKIE_IDLE_MS } from './operator/tokens.ts'
 import { deleteExpiredOperatorTokens } from './operator/store.ts'
 import type { Transaction } from './db/database.ts'
+import { mailPendingLinks } from './identity/linkMail.ts'
+import { deleteExpiredLinks } from './identity/linkStore.ts'
 import type { Runtime } from './runtime.ts'
 import { timedOut } from './session/session.ts'
 import { endSession, walkLive } from './session/store.ts'
@@ -28,6 +30,7 @@ export type Swept = {
   nonces: number
   proofs: number
   codes: number
+  links: number
   tokens: number
   operatorTokens: number
   keys: number
@@ -43,6 +46,7 @@ export async function sweep(runtime: Runtime, from = 0): Promise<Swept> {
   const now = runtime.now()
   const ago = (ms: number) => new Date(now.getTime() - ms)
   const { ended, next } = await endTimedOut(runtime, from, now)
+  await mailPendingLinks(runtime)
   // Each its own transaction: none of these needs another, and a login may come between.
   const transaction = <T>(work: (tx: Transaction) => Promise<T>) => runtime.db.transaction(work)
   return {
@@ -50,6 +54,7 @@ export async function sweep(runtime: Runtime, from = 0): Promise<Swept> {
     nonces: await transaction((tx) => deleteExpiredNonces(tx, now)),
     proofs: await transaction((tx) => deleteExpiredProofs(tx, now)),
     codes: await transaction((tx) => deleteExpiredCodes(tx, now)),
+    links: await transaction((tx) => deleteExpiredLinks(tx, now)),
     tokens: await transaction((tx) => deleteExpiredTokens(tx, ago(TOKEN_MEMORY_MS))),
     operatorTokens: await transaction((tx) => deleteExpiredOperatorTokens(tx, now, ago(COOKIE_IDLE_MS))),
     keys: await transaction((tx) => deleteWithdrawnKeys(tx, ago(KEY_MEMORY_MS))),

@@ -26,7 +26,7 @@ const rules: Rules = {
   'server/identity': [
     ...[...base, ...data, ...edges],
     ...['server/app', 'server/operator', 'server/profile', 'server/session', 'server/token', 'server/ton/address.ts'],
-    'server/event',
+    ...['server/event', 'server/email/queue.ts', 'server/signature'],
   ],
   'server/session': [
     ...[...base, ...data, ...edges],

@@ -46,8 +46,7 @@ export async function findCode(db: Reader, userId: number): Promise<SignatureCod
 
 /** Keeps a code in the place of the person's one before. */
 export async function saveCode(tx: Transaction, code: Omit<SignatureCodeRow, 'id'>): Promise<void> {
-  const { userId, ...change } = code
-  await tx.insert(signatureCodes).values(code).onConflictDoUpdate({ target: signatureCodes.userId, set: change })
+  await tx.insert(signatureCodes).values(code).onConflictDoUpdate({ target: signatureCodes.userId, set: code })
 }
 
 export async function countTry(tx: Transaction, userId: number, tries: number): Promise<void> {
