@@ -25,6 +25,7 @@ test('a signature is set, shown to be known, and changed by who knows it', async
   expect((await state()).body).toEqual({
     set: false,
     changedAt: null,
+    email: mailbox,
     recoveryQuestions: [],
     lockedUntil: null,
     resetLockedUntil: null,
