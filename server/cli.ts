@@ -131,6 +131,15 @@ command(verify, 'ton-address', 'whether a state init makes an address')
   .requiredOption('--data <file>', 'JSON with address and stateInit, - for standard input')
   .action((options: Proof) => run(options, async () => (await import('./cli/verify.ts')).tonAddress(options)))
 
+command(verify, 'webhook', 'the signature of a webhook that was received')
+  .requiredOption('--data <file>', 'JSON {headers, body}, or the HTTP request as text')
+  .option('--secret-stdin', 'read the signing secret (whsec_…, or whpk_… for v1a) from standard input')
+  .addOption(now())
+  .addOption(maxAge(300))
+  .action((options: Proof & { secretStdin?: boolean }) =>
+    run(options, async () => (await import('./cli/verify.ts')).webhook(options)),
+  )
+
 command(verify, 'token', 'an access or refresh token of this installation')
   .argument('<token>', 'the token, - for standard input')
   .action((token: string, options: Output) => run(options, async () => (await import('./cli/verify.ts')).token(token)))

@@ -54,6 +54,16 @@ const variables = {
     message: 'is not an http or https URL',
   }),
   TON_API_KEY: optional,
+  TON_TESTNET_API_URL: optional.refine((value) => value === undefined || httpUrl(value), {
+    message: 'is not an http or https URL',
+  }),
+  TON_TESTNET_API_KEY: optional,
+  TON_API_RATE: optional.refine((value) => value === undefined || (Number(value) > 0 && Number(value) <= 10_000), {
+    message: 'is not a number of calls a second',
+  }),
+  TON_SYMBOL: optional.refine((value) => value === undefined || /^[A-Za-z]{1,10}$/.test(value), {
+    message: 'is not a currency symbol',
+  }),
   TELEGRAM_API_URL: optional.refine((value) => value === undefined || httpUrl(value), {
     message: 'is not an http or https URL',
   }),
@@ -77,8 +87,12 @@ const examples: Record<keyof typeof variables, string> = {
   GATEHOUSE_TRUST_PROXY: '10.0.0.0/8',
   GATEHOUSE_ALLOW_NETWORKS: '10.20.0.0/16',
   SMTP_URL: 'smtps://user:password@mail.example.com:465',
-  TON_API_URL: 'https://toncenter.com/api/v2',
+  TON_API_URL: 'https://toncenter.com/api/v3',
   TON_API_KEY: 'the key of the TON API',
+  TON_TESTNET_API_URL: 'https://testnet.toncenter.com/api/v3',
+  TON_TESTNET_API_KEY: 'the key of the TON API for testnet',
+  TON_API_RATE: '10',
+  TON_SYMBOL: 'TON',
   TELEGRAM_API_URL: 'https://api.telegram.org',
   TELEGRAM_OAUTH_URL: 'https://oauth.telegram.org',
   GATEHOUSE_RATE_LIMITS: 'on',
@@ -99,6 +113,12 @@ export type Config = {
   readonly allowNetworks: readonly string[]
   readonly smtpUrl: string | undefined
   readonly tonApi: { url: string; key: string | undefined } | undefined
+  /** Where testnet has an API of its own. */
+  readonly tonTestnetApi: { url: string; key: string | undefined } | undefined
+  /** Calls a second to the TON API at the most; undefined leaves it to what is known of the API. */
+  readonly tonApiRate: number | undefined
+  /** What the chain's own currency is called. */
+  readonly tonSymbol: string
   readonly telegramApiUrl: string
   /** Issuer of Telegram's OpenID Connect. */
   readonly telegramOauthUrl: string
@@ -129,13 +149,23 @@ export function loadConfig(env: NodeJS.ProcessEnv): Config {
     trustProxy: values.GATEHOUSE_TRUST_PROXY,
     allowNetworks: values.GATEHOUSE_ALLOW_NETWORKS,
     smtpUrl: values.SMTP_URL,
-    tonApi: values.TON_API_URL ? { url: values.TON_API_URL.replace(/\/+$/, ''), key: values.TON_API_KEY } : undefined,
+    tonApi: apiOf(values.TON_API_URL, values.TON_API_KEY),
+    tonTestnetApi: apiOf(values.TON_TESTNET_API_URL, values.TON_TESTNET_API_KEY),
+    tonApiRate: values.TON_API_RATE === undefined ? undefined : Number(values.TON_API_RATE),
+    tonSymbol: values.TON_SYMBOL ?? 'TON',
     telegramApiUrl: (values.TELEGRAM_API_URL ?? 'https://api.telegram.org').replace(/\/+$/, ''),
     telegramOauthUrl: (values.TELEGRAM_OAUTH_URL ?? 'https://oauth.telegram.org').replace(/\/+$/, ''),
     rateLimits: values.GATEHOUSE_RATE_LIMITS === 'on',
     logLevel: values.LOG_LEVEL,
     development: values.GATEHOUSE_ENV === 'development',
   })
+}
+
+/** toncenter itself is often given without its path. */
+function apiOf(url: string | undefined, key: string | undefined) {
+  if (!url) return undefined
+  const plain = url.replace(/\/+$/, '')
+  return { url: /^https:\/\/(testnet\.)?toncenter\.com$/.test(plain) ? `${plain}/api/v3` : plain, key }
 }
 
 function withFiles(env: NodeJS.ProcessEnv): Record<string, string | undefined> {

@@ -11,7 +11,10 @@ import { createRemembered } from './secret/remembered.ts'
 import { secretKey } from './secret/secretKey.ts'
 import { createVault } from './secret/vault.ts'
 import { createActivity } from './session/activity.ts'
+import { createFigures } from './stats/figures.ts'
 import { createSigningKeys } from './token/keys.ts'
+import { answersTo } from './traffic/exempt.ts'
+import { createTraffic } from './traffic/watch.ts'
 import { openTelegramLane } from './notification/openTelegramLane.ts'
 import { openWebhookLane } from './webhook/lane.ts'
 
@@ -42,6 +45,10 @@ export function createRuntime(
     proven: createRemembered(),
     activity: createActivity(db, (error) => log.error({ err: error }, 'activity was not written and will be again')),
     limits: createLimits(db, config.rateLimits, vault),
+    figures: createFigures(db, now, (error) => log.error({ err: error }, 'figures were not written and will be again')),
+    traffic: createTraffic(db, vault, now, answersTo(config), (error) =>
+      log.error({ err: error }, 'the traffic watch could not read or write'),
+    ),
     stopping: false,
   }
   const whole = runtime as Runtime
@@ -56,5 +63,7 @@ export async function closeRuntime(runtime: Runtime): Promise<void> {
   await answersSettled(runtime)
   await runtime.outbound.close()
   await runtime.activity.close()
+  await runtime.traffic.close()
+  await runtime.figures.close()
   await runtime.db.close()
 }

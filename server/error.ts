@@ -29,6 +29,7 @@ export const refusals = {
   unsupported_media_type: [415, 'UNSUPPORTED_MEDIA_TYPE', 'invalid_request'],
   idempotency_mismatch: [422, 'UNPROCESSABLE_CONTENT', 'invalid_request'],
   locked: [423, 'FORBIDDEN', 'invalid_grant'],
+  challenge_required: [428, 'PRECONDITION_REQUIRED', 'invalid_request'],
   rate_limited: [429, 'TOO_MANY_REQUESTS', 'invalid_request'],
   server_error: [500, 'INTERNAL_SERVER_ERROR', 'server_error'],
   sso_upstream_failed: [502, 'BAD_GATEWAY', 'server_error'],

@@ -7,6 +7,7 @@ import { assertKeyFits, assertKeyKept } from './keyFits.ts'
 import { setupLink } from './operator/setup.ts'
 import type { Runtime } from './runtime.ts'
 import { drain, serve } from './serve.ts'
+import { startStats } from './stats/worker.ts'
 import { startSweep } from './sweep.ts'
 
 /** How long requests in flight may take to finish, and how long idle connections are kept for a request on its way. */
@@ -40,6 +41,8 @@ export async function startGatehouse(
     runtime.config = { ...config, port, publicUrl: url }
     http.app = createHttp(runtime)
     const sweeper = startSweep(runtime)
+    const stats = startStats(runtime)
+    await runtime.traffic.reload()
     runtime.outbox.start()
     const { publicUrl } = runtime.config
     if (publicUrl.startsWith('http:') && !/^http:\/\/(localhost|127\.|\[::1\])/.test(publicUrl))
@@ -52,6 +55,7 @@ export async function startGatehouse(
         runtime.stopping = true
         await drain(server, PATIENCE_MS, FAREWELL_MS)
         await sweeper.stop()
+        await stats.stop()
         await runtime.outbox.stop()
         await closeRuntime(runtime)
       },

@@ -8,8 +8,10 @@ import type { Outbound } from './http/outbound/outbound.ts'
 import type { Remembered } from './secret/remembered.ts'
 import type { Vault } from './secret/vault.ts'
 import type { Activity } from './session/activity.ts'
+import type { Figures } from './stats/figures.ts'
 import type { SigningKeys } from './token/keys.ts'
 import type { AccessClaims } from './token/accessClaims.ts'
+import type { Traffic } from './traffic/watch.ts'
 
 /** Everything that touches the world, and what is remembered between calls. A test passes another clock, another database. */
 export type Runtime = {
@@ -29,6 +31,8 @@ export type Runtime = {
   proven: Remembered<number>
   activity: Activity
   limits: Limits
+  figures: Figures
+  traffic: Traffic
   /** Sends what is owed because of events. */
   outbox: Outbox
   /** Set when the process is asked to stop, so that load balancers send nothing new. */

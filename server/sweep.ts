@@ -3,8 +3,11 @@ import { appAt } from './app/app.ts'
 import { COOKIE_IDLE_MS } from './operator/tokens.ts'
 import { deleteExpiredOperatorTokens } from './operator/store.ts'
 import type { Transaction } from './db/database.ts'
+import { unblockUser } from './identity/block.ts'
 import { mailPendingLinks } from './identity/linkMail.ts'
 import { deleteExpiredLinks } from './identity/linkStore.ts'
+import { systemActor } from './operator/audit.ts'
+import { applyRetention } from './retention/apply.ts'
 import type { Runtime } from './runtime.ts'
 import { timedOut } from './session/session.ts'
 import { endSession, walkLive } from './session/store.ts'
@@ -13,8 +16,11 @@ import { deleteExpiredCodes } from './signature/store.ts'
 import { deleteExpiredProofs } from './telegram/store.ts'
 import { deleteExpiredTokens, deleteWithdrawnKeys } from './token/store.ts'
 import { deleteExpiredNonces } from './ton/store.ts'
+import { deleteExpiredBlocks, listExpiredUserBlocks } from './traffic/store.ts'
 
 const EVERY_MS = 15_000
+/** Retention is a matter of days: looked at once an hour. */
+const RETENTION_EVERY_MS = 3_600_000
 /** Sessions looked at in one read, and the most a transaction ends. */
 const CHUNK = 1_000
 /** Chunks a pass; a million live sessions are walked in a quarter of an hour and never hold up a login. */
@@ -34,6 +40,8 @@ export type Swept = {
   tokens: number
   operatorTokens: number
   keys: number
+  /** Blocks that have run out, of users among others, who may come in again. */
+  blocks: number
   /** Where the next pass goes on; 0 is the beginning. */
   next: number
 }
@@ -57,9 +65,18 @@ export async function sweep(runtime: Runtime, from = 0): Promise<Swept> {
     links: await transaction((tx) => deleteExpiredLinks(tx, now)),
     tokens: await transaction((tx) => deleteExpiredTokens(tx, ago(TOKEN_MEMORY_MS))),
     operatorTokens: await transaction((tx) => deleteExpiredOperatorTokens(tx, now, ago(COOKIE_IDLE_MS))),
+    blocks: await endBlocks(runtime),
     keys: await transaction((tx) => deleteWithdrawnKeys(tx, ago(KEY_MEMORY_MS))),
     next,
   }
+}
+
+/** Lifts what has run out. A user's own block is lifted by hand, so to speak: their row says so too. */
+async function endBlocks(runtime: Runtime): Promise<number> {
+  const now = runtime.now()
+  for (const { userId } of await listExpiredUserBlocks(runtime.db, now))
+    if (userId !== null) await unblockUser(runtime, systemActor, userId).catch(() => undefined)
+  return runtime.db.transaction((tx) => deleteExpiredBlocks(tx, now))
 }
 
 /** Ends sessions that time has ended, each in the moment and for the reason it was over. */
@@ -104,6 +121,7 @@ async function idleTimeoutOfApps(runtime: Runtime): Promise<Map<number, number>>
 /** Sweeps now and then until stopped; `stop` waits for the pass that is running. */
 export function startSweep(runtime: Runtime): { stop(): Promise<void> } {
   let stopped = false
+  let retainedAt = -Infinity
   let next = 0
   let running: Promise<void> = Promise.resolve()
   let timer: NodeJS.Timeout
@@ -112,6 +130,10 @@ export function startSweep(runtime: Runtime): { stop(): Promise<void> } {
     try {
       const { next: resume, ...counts } = await sweep(runtime, next)
       next = resume
+      if (performance.now() - retainedAt >= RETENTION_EVERY_MS) {
+        retainedAt = performance.now()
+        await applyRetention(runtime)
+      }
       if (Object.values(counts).some((count) => count > 0)) runtime.log.debug(counts, 'tidied up')
     } catch (error) {
       runtime.log.error({ err: error }, 'tidying up failed and will be tried again')

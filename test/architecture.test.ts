@@ -71,27 +71,77 @@ const rules: Rules = {
     'server/app',
     'server/identity',
     'server/session',
+    'server/traffic',
     'jose',
+  ],
+  'server/sso': [
+    ...[...base, ...data, ...edges, 'server/http/outbound'],
+    ...['server/app', 'server/identity', 'server/operator', 'server/session', 'server/token', 'server/traffic'],
   ],
   'server/ton': [
     ...[...base, ...data, 'server/http', 'express'],
-    ...['server/app', 'server/identity', 'server/profile', 'server/session', 'server/token'],
+    ...['server/app', 'server/chain', 'server/identity', 'server/profile', 'server/session', 'server/token'],
+    'server/traffic',
     ...['@ton/core', 'graphql', 'graphql-yoga', '@graphql-yoga/render-graphiql', '@escape.tech'],
   ],
   'server/signature': [
     ...[...base, ...data, 'server/http', 'express', 'server/app', 'server/email/queue.ts', 'server/identity'],
     ...['server/operator', 'server/session', 'server/token'],
   ],
+  'server/chain': [
+    ...base,
+    ...data,
+    'server/app',
+    'server/event',
+    'server/identity',
+    'server/ton/address.ts',
+    '@ton/core',
+  ],
+  'server/retention': [
+    ...[...base, ...data, 'server/console', 'server/operator'],
+    ...['server/delivery', 'server/stats', 'server/traffic'],
+  ],
+  'server/stats': [
+    ...base,
+    ...data,
+    'server/app',
+    'server/session',
+    'server/token',
+    ...edges,
+    'server/identity',
+    'ipaddr.js',
+    'prom-client',
+    'server/operator',
+  ],
+  'server/traffic': [
+    ...[...base, ...data, ...edges, 'ipaddr.js', 'altcha-lib'],
+    ...['server/app', 'server/identity', 'server/operator', 'server/session', 'server/stats'],
+  ],
+  'server/wallet': [
+    ...[...base, ...data, 'server/http', 'express'],
+    ...[
+      'server/app',
+      'server/chain',
+      'server/event',
+      'server/identity',
+      'server/session',
+      'server/token',
+      'server/ton',
+    ],
+    'server/traffic',
+  ],
   'server/console': [
     ...[...base, 'server/http', 'express', 'sirv', '@trpc/server', 'trpc-to-openapi'],
     ...['server/app', 'server/identity', 'server/operator', 'server/session', 'server/token'],
+    ...['server/retention', 'server/stats', 'server/traffic'],
     ...['server/event', 'server/delivery', 'server/webhook', 'server/notification', 'server/email'],
   ],
 }
 
 /** What stands above the domains and may use all of them. */
 const above = ['server', 'server/cli', 'server/demo']
-const packagesAbove = ['commander', 'express', 'pino', 'yaml', 'zod', '@ton/core']
+rules['server/chaos'] = ['server/webhook']
+const packagesAbove = ['commander', 'express', 'pino', 'yaml', 'zod', '@ton/core', '@ton/sandbox', '@ton/ton']
 for (const folder of above)
   rules[folder] = [...Object.keys(rules), 'server', 'server/cli', 'server/keyFits.ts', ...packagesAbove]
 
@@ -156,7 +206,9 @@ test('express stays at the edge', () => {
 test('proofs are imported by nobody but what serves, explains and demonstrates them', () => {
   const others = files.filter(
     (file) =>
-      !/^server\/(telegram|ton|cli|demo)\//.test(file) && file !== 'server/http.ts' && file !== 'server/sweep.ts',
+      !/^server\/(telegram|ton|wallet|cli|demo)\//.test(file) &&
+      file !== 'server/http.ts' &&
+      file !== 'server/sweep.ts',
   )
   const foreign = others.filter((file) => imports(file, /^server\/(telegram|ton)\/(?!address\.ts)/))
   expect(foreign).toEqual([])

@@ -32,6 +32,7 @@ const appShape = z.object({
   updatedAt: instant,
   ...appSettings.shape,
   telegram: appSettings.shape.telegram.extend({ botTokenSet: z.boolean(), botId: z.string().nullable() }),
+  sso: appSettings.shape.sso.unwrap().extend({ headerNames: z.array(z.string()) }),
 })
 
 const appItem = appShape

@@ -46,6 +46,21 @@ export function tonAddress(options: Data): Promise<void> {
   })
 }
 
+export function webhook(options: Data & Moment & { secretStdin?: boolean }): Promise<void> {
+  return answer(async () => {
+    if (!options.secretStdin)
+      throw new Failure(
+        'Give the signing secret on standard input with --secret-stdin; it is never taken from an argument',
+      )
+    if (options.data === '-') throw new Failure('Standard input holds the secret; name a file with --data')
+    const { explainSignature, readReceived } = await import('../webhook/explainSignature.ts')
+    const received = readReceived(readInput(options.data))
+    if (!received) throw new Failure('The file is neither JSON with headers and body, nor an HTTP request as text')
+    const secret = readSecret('The signing secret').trim()
+    return explainSignature(received, secret, { now: at(options), tolerance: options.maxAge })
+  })
+}
+
 export function token(text: string): Promise<void> {
   return answer(async () => {
     const given = text === '-' ? readSecret('The token') : text

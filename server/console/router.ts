@@ -1,4 +1,6 @@
 import { apiKeysRouter, appsRouter } from '#server/app/console.ts'
+import { notificationsRouter } from '#server/delivery/console.ts'
+import { eventTypesRouter } from '#server/event/console.ts'
 import { usersRouter } from '#server/identity/console.ts'
 import {
   auditRouter,
@@ -7,9 +9,12 @@ import {
   operatorTokensRouter,
   setupRouter,
 } from '#server/operator/console.ts'
+import { retentionRouter } from '#server/retention/console.ts'
 import { sessionsRouter } from '#server/session/console.ts'
 import { keysRouter, tokensRouter } from '#server/token/console.ts'
+import { blocksRouter, trafficRouter } from '#server/traffic/console.ts'
 import { webhooksRouter } from '#server/webhook/console.ts'
+import { statsRouter } from '#server/stats/console.ts'
 import { overviewRouter } from './overview.ts'
 import { router } from './trpc.ts'
 
@@ -21,6 +26,8 @@ export const consoleRouter = router({
   apps: appsRouter,
   apiKeys: apiKeysRouter,
   webhooks: webhooksRouter,
+  eventTypes: eventTypesRouter,
+  notifications: notificationsRouter,
   sessions: sessionsRouter,
   users: usersRouter,
   tokens: tokensRouter,
@@ -28,6 +35,10 @@ export const consoleRouter = router({
   operators: operatorsRouter,
   operatorTokens: operatorTokensRouter,
   keys: keysRouter,
+  retention: retentionRouter,
+  stats: statsRouter,
+  traffic: trafficRouter,
+  blocks: blocksRouter,
 })
 
 export type ConsoleRouter = typeof consoleRouter

@@ -179,7 +179,7 @@ function connect(file: string, options: Sqlite.Options = {}): Sqlite.Database {
     connection.pragma('foreign_keys = on')
     connection.pragma('wal_autocheckpoint = 10000')
     connection.pragma('cache_size = -65536')
-    connection.pragma('temp_store = memory')
+    // temp_store stays at its default: in memory, every statement of a large transaction walks the whole journal of its savepoint.
   } catch (error) {
     connection.close()
     throw error

@@ -37,7 +37,7 @@ export function compileSchema(schema: Record<string, unknown>): ValidateFunction
 }
 
 /** @throws AppError invalid_request with every fault of the content; `at` is where the content stands in the input */
-export function assertContent(type: EventType, content: unknown, at = 'content'): void {
+export function assertContent(type: Pick<EventType, 'key' | 'schema'>, content: unknown, at = 'content'): void {
   const check = compileSchema(type.schema)
   if (check(content)) return
   throw new AppError('invalid_request', `The content does not fit the schema of ${type.key}; see errors`, {

@@ -29,9 +29,22 @@ export async function authenticate(
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<Access> {
-  const access = await verifyAccess(runtime, bearerToken(request))
+  const access = await verified(runtime, request)
   if (runtime.config.rateLimits) await spendCall(runtime, access.app, request, response)
   return touchAccess(runtime, access, runtime.now())
+}
+
+async function verified(runtime: Runtime, request: IncomingMessage): Promise<Access> {
+  try {
+    const access = await verifyAccess(runtime, bearerToken(request))
+    if (runtime.traffic.blocksAnybody()) runtime.traffic.refuseBlocked(addressOf(runtime, request), access.app.id)
+    return access
+  } catch (error) {
+    // Somebody may be guessing.
+    if (error instanceof AppError && error.code === 'token_invalid')
+      runtime.traffic.note({ app: { id: 0, publicId: '' }, method: 'token', ...originOf(runtime, request) }, error.code)
+    throw error
+  }
 }
 
 /** Counts a public call against what its address may make in this app, and says in the headers what is left. @throws AppError rate_limited */

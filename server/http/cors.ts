@@ -38,7 +38,10 @@ export function cors(runtime: Runtime): RequestHandler {
     if (request.method !== 'OPTIONS') return next()
     if (permitted) {
       response.setHeader('access-control-allow-methods', 'GET, POST, PUT, PATCH, DELETE')
-      response.setHeader('access-control-allow-headers', 'authorization, content-type, idempotency-key')
+      response.setHeader(
+        'access-control-allow-headers',
+        'authorization, content-type, idempotency-key, gatehouse-challenge',
+      )
       response.setHeader('access-control-max-age', '600')
     }
     response.status(204).end()

@@ -3,7 +3,15 @@ import type { Transaction } from '#server/db/database.ts'
 import type { Runtime } from '#server/runtime.ts'
 import type { Vault } from '#server/secret/vault.ts'
 import type { Profile, Proof } from './proof.ts'
-import { findIdentity, insertIdentity, insertUser, updateIdentity, updateUser, type FoundIdentity } from './store.ts'
+import {
+  adoptProfiles,
+  findIdentity,
+  insertIdentity,
+  insertUser,
+  updateIdentity,
+  updateUser,
+  type FoundIdentity,
+} from './store.ts'
 
 export type Person = {
   userId: number
@@ -30,21 +38,38 @@ export async function findOrCreate(
   const known = await findIdentity(tx, key)
   if (known) return refresh(vault, tx, known, proof)
 
-  await tx.lock(`identity ${app.id} ${proof.kind} ${key.subjectHash.toString('base64')}`)
+  await lockIdentity(tx, key)
   const meanwhile = await findIdentity(tx, key)
   if (meanwhile) return refresh(vault, tx, meanwhile, proof)
 
   const userId = await insertUser(tx, { appId: app.id, ...sealProfile(vault, proof.profile), createdAt: now })
-  const identityId = await insertIdentity(tx, {
+  const identityId = await bindIdentity(vault, tx, { ...key, userId }, proof, now)
+  return { userId, identityId, blockedAt: null, createdAt: now, isNew: true, profile: proof.profile }
+}
+
+/** Writes that a proof is this person's from now on; returns the identity's number. Nobody else may have it, and the caller holds its lock. */
+export async function bindIdentity(
+  vault: Vault,
+  tx: Transaction,
+  key: { appId: number; kind: Proof['kind']; subjectHash: Buffer; userId: number },
+  proof: Proof,
+  now: Date,
+): Promise<number> {
+  const id = await insertIdentity(tx, {
     ...key,
-    userId,
     subjectSealed: vault.seal(proof.subject, 'identities.subject'),
     ...sealDetails(vault, proof),
     publicKey: proof.publicKey ?? null,
     createdAt: now,
   })
-  return { userId, identityId, blockedAt: null, createdAt: now, isNew: true, profile: proof.profile }
+  // A handle belongs to its address: whoever comes to own the wallet owns the handle with it.
+  if (key.kind === 'ton') await adoptProfiles(tx, { ...key, address: proof.subject })
+  return id
 }
+
+/** Two who show the same proof for the first time wait for each other here. */
+export const lockIdentity = (tx: Transaction, key: { appId: number; kind: Proof['kind']; subjectHash: Buffer }) =>
+  tx.lock(`identity ${key.appId} ${key.kind} ${key.subjectHash.toString('base64')}`)
 
 async function refresh(vault: Vault, tx: Transaction, known: FoundIdentity, proof: Proof): Promise<Person> {
   const before = openProfile(vault, known.profileSealed)

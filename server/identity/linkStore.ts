@@ -1,8 +1,10 @@
 import { and, asc, eq, gt, isNull, lte, or } from 'drizzle-orm'
 import type { Reader, Transaction } from '#server/db/database.ts'
 import {
+  blocks,
   emails,
   events,
+  findings,
   identities,
   linkCodes,
   notificationPreferences,
@@ -69,6 +71,8 @@ export async function moveAll(tx: Transaction, from: number, to: number) {
   await tx.update(sessions).set({ userId: to }).where(eq(sessions.userId, from))
   await tx.update(events).set({ userId: to }).where(eq(events.userId, from))
   await tx.update(emails).set({ userId: to }).where(eq(emails.userId, from))
+  await tx.update(findings).set({ userId: to }).where(eq(findings.userId, from))
+  await tx.update(blocks).set({ userId: to }).where(eq(blocks.userId, from))
   const [own] = await tx
     .select({ id: notificationPreferences.id })
     .from(notificationPreferences)

@@ -1,6 +1,6 @@
 import { and, asc, eq, sql } from 'drizzle-orm'
 import type { Reader, Transaction } from '#server/db/database.ts'
-import { identities, profiles, users } from '#server/db/schema.ts'
+import { blocks, findings, identities, profiles, users } from '#server/db/schema.ts'
 import { param, statement } from '#server/db/statement.ts'
 
 export type UserRow = typeof users.$inferSelect
@@ -100,6 +100,26 @@ export function listIdentities(db: Reader, userId: number): PromiseLike<Identity
   return db.select().from(identities).where(eq(identities.userId, userId)).orderBy(asc(identities.id))
 }
 
+/** Forgets what the list of blocks holds against a user. */
+export async function deleteUserBlocks(tx: Transaction, userId: number): Promise<void> {
+  await tx.delete(blocks).where(and(eq(blocks.userId, userId), eq(blocks.effect, 'block')))
+}
+
+/** Binds the handles that a wallet owns to the person who owns the wallet now. */
+export async function adoptProfiles(
+  tx: Transaction,
+  wallet: { appId: number; address: string; userId: number },
+): Promise<void> {
+  await tx
+    .update(profiles)
+    .set({ userId: wallet.userId })
+    .where(and(eq(profiles.appId, wallet.appId), eq(profiles.ownedBy, wallet.address)))
+}
+
+export async function deleteIdentity(tx: Transaction, id: number): Promise<void> {
+  await tx.delete(identities).where(eq(identities.id, id))
+}
+
 /** The handles that a user's wallets own. */
 export function listProfiles(db: Reader, userId: number) {
   return db.select().from(profiles).where(eq(profiles.userId, userId)).orderBy(asc(profiles.id))
@@ -107,6 +127,8 @@ export function listProfiles(db: Reader, userId: number) {
 
 /** Removes a user with everything that hangs on them; false when there was none. */
 export async function deleteUser(tx: Transaction, id: number): Promise<boolean> {
+  await tx.delete(blocks).where(eq(blocks.userId, id))
+  await tx.delete(findings).where(eq(findings.userId, id))
   const rows = await tx.delete(users).where(eq(users.id, id)).returning({ id: users.id })
   return rows.length > 0
 }

@@ -1,7 +1,7 @@
 import type { Transaction } from '#server/db/database.ts'
 import type { Runtime } from '#server/runtime.ts'
 import type { EndReason } from './session.ts'
-import { endSession, endSessions, findSessionRow, ofApp, ofUser, type Condition } from './store.ts'
+import { endSession, endSessions, findSessionRow, ofApp, ofUser, openedBy, otherThan, type Condition } from './store.ts'
 import { tellAllEnded } from './tell.ts'
 
 /** Rows a transaction ends at the most, so that a million sessions do not hold the writer for seconds. */
@@ -42,6 +42,17 @@ export async function endUserSessions(
     ended += rows.length
     if (rows.length < CHUNK) return ended
   }
+}
+
+/** Ends the sessions that one of a user's identities opened, but for the one that asks, inside the caller's transaction. */
+export async function endIdentitySessions(
+  runtime: Runtime,
+  tx: Transaction,
+  whose: { userId: number; identityId: number; except: number },
+  end: End & { at: Date },
+): Promise<void> {
+  const where = [ofUser(whose.userId), openedBy(whose.identityId), otherThan(whose.except)]
+  await tellAllEnded(runtime, tx, await endSessions(tx, where, end, CHUNK), end)
 }
 
 /** Ends all live sessions of a user; returns how many. */

@@ -1,4 +1,4 @@
-import { and, asc, desc, eq, gt, inArray, isNull, lt, sql, type SQL } from 'drizzle-orm'
+import { and, asc, desc, eq, gt, inArray, isNull, lt, ne, sql, type SQL } from 'drizzle-orm'
 import type { Reader, Transaction } from '#server/db/database.ts'
 import { accessTokens, apps, sessionEvents, sessions, users } from '#server/db/schema.ts'
 import { hexOf, markOf } from '#server/db/bytes.ts'
@@ -191,6 +191,8 @@ export function endSessions(
 
 export const ofUser = (userId: number): SQL => eq(sessions.userId, userId)
 export const ofApp = (appId: number): SQL => eq(sessions.appId, appId)
+export const openedBy = (identityId: number): SQL => eq(sessions.identityId, identityId)
+export const otherThan = (id: number): SQL => ne(sessions.id, id)
 export const withIds = (ids: number[]): SQL => inArray(sessions.id, ids)
 
 const touching = statement('session_touch', (db) =>

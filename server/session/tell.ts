@@ -27,6 +27,7 @@ export async function tellEnded(
   { id, userId, method }: EndedSession,
   { reason, at }: Ending,
 ): Promise<void> {
+  runtime.figures.count(app.id, `ended.${reason}`)
   if (app.subscriptions.length === 0) return
   const { ids } = runtime.vault
   const content = {
@@ -49,7 +50,10 @@ export async function tellAllEnded(
 ): Promise<void> {
   for (const [appId, own] of Map.groupBy(sessions, (session) => session.appId)) {
     const app = await appIn(runtime, tx, appId)
-    if (!app || app.subscriptions.length === 0) continue
+    if (!app || app.subscriptions.length === 0) {
+      runtime.figures.count(appId, `ended.${ending.reason}`, own.length)
+      continue
+    }
     for (const session of own) await tellEnded(runtime, tx, app, session, ending)
   }
 }
@@ -62,6 +66,7 @@ export async function tellSignedIn(
   person: Pick<Person, 'isNew' | 'createdAt'>,
   session: SessionRow,
 ): Promise<void> {
+  if (person.isNew) runtime.figures.count(app.id, 'user.created')
   if (app.subscriptions.length === 0) return
   const { ids } = runtime.vault
   const { userId, method, ip, userAgent } = session

@@ -4,6 +4,7 @@ import { limitKey } from '#server/http/address.ts'
 import { methodNotAllowed, parse, sendJson, setQuota } from '#server/http/answer.ts'
 import { originOf } from '#server/http/authenticate.ts'
 import type { Runtime } from '#server/runtime.ts'
+import { attempt } from '#server/traffic/attempt.ts'
 import { telegramLogin, telegramLoginInput } from './login.ts'
 
 export function telegramRoutes(runtime: Runtime, body: RequestHandler[]): Router {
@@ -12,7 +13,14 @@ export function telegramRoutes(runtime: Runtime, body: RequestHandler[]): Router
     const app = await getApp(runtime, String(request.params['app']))
     const origin = originOf(runtime, request)
     setQuota(response, await runtime.limits.signIn(app, limitKey(origin.ip)))
-    sendJson(response, await telegramLogin(runtime, app, parse(telegramLoginInput, request.body), origin))
+    const input = parse(telegramLoginInput, request.body)
+    const proof = 'initData' in input ? input.initData : undefined
+    sendJson(
+      response,
+      await attempt(runtime, { app, method: 'telegram', ...origin, proof, request }, () =>
+        telegramLogin(runtime, app, input, origin),
+      ),
+    )
   })
   router.all('/v1/apps/:app/telegram/login', methodNotAllowed('POST'))
   return router

@@ -5,9 +5,10 @@ import type { App } from '#server/app/app.ts'
 import { AppError } from '#server/error.ts'
 import type { Handler } from '#server/http/ahead.ts'
 import { methodNotAllowed, sendJson } from '#server/http/answer.ts'
-import { addressOf, spendCall } from '#server/http/authenticate.ts'
+import { addressOf, originOf, spendCall } from '#server/http/authenticate.ts'
 import { readForm, type Form } from '#server/http/form.ts'
 import type { Runtime } from '#server/runtime.ts'
+import type { Origin } from '#server/session/open.ts'
 import { introspect } from './introspect.ts'
 import { refresh } from './refresh.ts'
 import { revokeToken } from './revokeToken.ts'
@@ -22,8 +23,11 @@ export function introspection(runtime: Runtime): Handler {
   }
 }
 
+/** A grant that another domain offers at /oauth/token (RFC 6749 §4.5): the answer, in the RFC's names. */
+export type Grant = (runtime: Runtime, app: App, form: Form, origin: Origin) => Promise<Record<string, unknown>>
+
 /** The OAuth endpoints for apps' servers, and the documents that describe them. */
-export function tokenRoutes(runtime: Runtime): Router {
+export function tokenRoutes(runtime: Runtime, grants: Record<string, Grant> = {}): Router {
   const router = Router()
 
   router.post('/oauth/introspect', introspection(runtime))
@@ -44,6 +48,11 @@ export function tokenRoutes(runtime: Runtime): Router {
     const grant = field(form, 'grant_type')
     const app = await callingApp(runtime, request, form, 'tokens:exchange')
     await spendCall(runtime, app, request, response)
+    const other = Object.hasOwn(grants, grant) ? grants[grant] : undefined
+    if (other) {
+      sendJson(response, await other(runtime, app, form!, originOf(runtime, request)))
+      return
+    }
     if (grant !== 'refresh_token') {
       sendJson(response, { error: 'unsupported_grant_type', error_description: 'This grant type is not offered' }, 400)
       return
@@ -70,14 +79,14 @@ export function tokenRoutes(runtime: Runtime): Router {
   router.get(documents, (_request, response) => {
     response.setHeader('cache-control', 'public, max-age=300')
     response.setHeader('access-control-allow-origin', '*')
-    sendJson(response, metadata(runtime.config.publicUrl))
+    sendJson(response, metadata(runtime.config.publicUrl, Object.keys(grants)))
   })
   router.all(documents, methodNotAllowed('GET'))
   return router
 }
 
 /** RFC 8414, and what OpenID Connect Discovery asks for on top. */
-function metadata(issuer: string) {
+function metadata(issuer: string, grants: string[]) {
   const auth = ['client_secret_basic', 'client_secret_post']
   return {
     issuer,
@@ -88,7 +97,7 @@ function metadata(issuer: string) {
     introspection_endpoint_auth_methods_supported: auth,
     revocation_endpoint: `${issuer}/oauth/revoke`,
     revocation_endpoint_auth_methods_supported: auth,
-    grant_types_supported: ['refresh_token'],
+    grant_types_supported: ['refresh_token', ...grants],
     response_types_supported: [],
     subject_types_supported: ['public'],
     id_token_signing_alg_values_supported: ['EdDSA'],

@@ -7,6 +7,7 @@ import { bearerToken, originOf } from '#server/http/authenticate.ts'
 import type { Quota } from '#server/http/limits.ts'
 import type { Runtime } from '#server/runtime.ts'
 import { touchAccess, verifyAccess, type Access } from '#server/token/verifyAccess.ts'
+import { attempt } from '#server/traffic/attempt.ts'
 import { createEngine, operation, placeOf, refusalOf, type Result } from './graphqlEngine.ts'
 import type { Call } from './graphqlSchema.ts'
 
@@ -79,6 +80,7 @@ async function openCall(runtime: Runtime, request: Request, response: Response):
       const { callsPerAddress } = app.settings.rateLimits
       setQuota(response, await (limit === 'signIn' ? limits.signIn(app, key) : limits.call(key, callsPerAddress)))
     },
+    attempt: (method, work) => attempt(runtime, { app, method, ...origin, request }, work),
     access: () => (access ??= authenticate()),
   }
 }

@@ -13,8 +13,9 @@ import { publicSession } from '#server/session/session.ts'
 import { refresh } from '#server/token/refresh.ts'
 import type { Access } from '#server/token/verifyAccess.ts'
 import { parseAddress } from './address.ts'
-import { signedNonce, tonLogin } from './login.ts'
+import { tonLogin } from './login.ts'
 import { createNonce } from './nonce.ts'
+import { signedNonce } from './prove.ts'
 
 /** One HTTP request, as the resolvers know it. */
 export type Call = {
@@ -23,6 +24,8 @@ export type Call = {
   origin: Origin
   /** Counts a field against a rate limit; each alias is one. @throws AppError rate_limited */
   charge: (limit: 'signIn' | 'call') => Promise<void>
+  /** Runs one try at a way in, watched (traffic/attempt.ts). */
+  attempt: <T>(method: 'ton' | 'nonce', work: () => Promise<T>) => Promise<T>
   /** Who the bearer token speaks for. @throws AppError as `verifyAccess` */
   access: () => Promise<Access>
 }
@@ -155,12 +158,14 @@ type Resolver<A> = (parent: unknown, args: A, context: Context) => Promise<unkno
 
 const generateNonce: Resolver<{ address?: string | null }> = async (_parent, { address }, { call }) => {
   await call.charge('signIn')
-  return createNonce(call.runtime, call.app, address == null ? undefined : parseAddress(address))
+  const raw = address == null ? undefined : parseAddress(address)
+  return call.attempt('nonce', () => createNonce(call.runtime, call.app, raw))
 }
 
 const getToken: Resolver<Arguments> = async (_parent, { request }, { call }) => {
   await call.charge('signIn')
-  return tonLogin(call.runtime, call.app, parse(signedNonce, withoutNulls(request)), call.origin)
+  const proof = parse(signedNonce, withoutNulls(request))
+  return call.attempt('ton', () => tonLogin(call.runtime, call.app, proof, call.origin))
 }
 
 const refreshInput = z.strictObject({ token: z.string().min(1).max(5_000) })

@@ -4,7 +4,7 @@ import { AppError } from '#server/error.ts'
 import { findIdentityOf } from '#server/identity/find.ts'
 import { openDetails } from '#server/identity/findOrCreate.ts'
 import type { Runtime } from '#server/runtime.ts'
-import { publicKeyOnChain } from './chain.ts'
+import { publicKeyOnChain } from '#server/chain/publicKey.ts'
 import { ed25519PublicKey } from './publicKey.ts'
 import { walletFromStateInit } from './wallet.ts'
 import type { Network } from './walletNetwork.ts'
@@ -63,7 +63,8 @@ async function find(
       return { raw: known.publicKey, network, details, kept: true }
     }
   }
-  const raw = await publicKeyOnChain(runtime, address)
+  const { chains } = app.settings.ton
+  const raw = await publicKeyOnChain(runtime, chains.length > 0 && !chains.includes('-239') ? '-3' : '-239', address)
   if (!raw)
     throw new AppError(
       'invalid_signature',

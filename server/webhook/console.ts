@@ -1,13 +1,12 @@
 import * as z from 'zod'
-import { appAt, type App } from '#server/app/app.ts'
-import { findApp } from '#server/app/store.ts'
+import type { App } from '#server/app/app.ts'
+import { seenApp } from '#server/app/seenApp.ts'
 import { instantInput, pageOf } from '#server/console/page.ts'
 import { procedure, rest, router } from '#server/console/trpc.ts'
 import { explainOutcome } from '#server/delivery/explain.ts'
 import { replayMany } from '#server/delivery/replay.ts'
 import { AppError } from '#server/error.ts'
 import { recordAudit } from '#server/operator/audit.ts'
-import { assertSees, type Operator } from '#server/operator/operator.ts'
 import type { Runtime } from '#server/runtime.ts'
 import { changeEndpoint, createEndpoint, removeEndpoint, rotateSecret } from './change.ts'
 import { explainSignature, readHeaders } from './explainSignature.ts'
@@ -18,15 +17,6 @@ import { tryOut } from './tryOut.ts'
 
 const id = z.string().max(64)
 const withSecret = endpointShape.extend({ secret: z.string().describe('whsec_…, shown this once') })
-
-/** The app an id names, if this operator may see it. @throws AppError not_found */
-export async function seenApp(runtime: Runtime, operator: Operator, text: string): Promise<App> {
-  const number = runtime.vault.ids.parse('app', text)
-  const row = number === undefined ? undefined : await findApp(runtime.db, number)
-  if (!row) throw new AppError('not_found', 'There is no such app')
-  assertSees(operator, row.id)
-  return (await appAt(runtime, row.id, row.version))!
-}
 
 async function getEndpoint(runtime: Runtime, app: App, text: string): Promise<EndpointRow> {
   const number = runtime.vault.ids.parse('whe', text)

@@ -44,5 +44,5 @@ export async function openWebhookLane(runtime: Runtime, tx: Transaction, id: num
 /** Where and with what an endpoint is sent to. */
 export function targetOf(runtime: Runtime, row: EndpointRow): Target {
   const secrets = openSecrets(runtime.vault, row.secretsSealed)
-  return { endpointId: row.id, url: row.url, timeoutMs: row.timeoutMs, secrets }
+  return { endpointId: row.id, url: row.url, address: new URL(row.url), timeoutMs: row.timeoutMs, secrets }
 }

@@ -11,7 +11,14 @@ import { sign, type SigningKeys } from './sign.ts'
 const KEPT_BYTES = 16_384
 const MOST_HEADER_BYTES = 4_096
 
-export type Target = { endpointId: number; url: string; timeoutMs: number; secrets: EndpointSecrets }
+export type Target = {
+  endpointId: number
+  url: string
+  /** The same, read. */
+  address: URL
+  timeoutMs: number
+  secrets: EndpointSecrets
+}
 
 /** What was said on the wire, as the log keeps it. */
 export type Exchange = {
@@ -54,7 +61,7 @@ export async function sendWebhook(
   const exchange: Exchange = { url: target.url, headerNames: Object.keys(own) }
   const sealed = () => runtime.vault.seal(mask(JSON.stringify(exchange), own), 'attempts.exchange')
   const answer = await runtime.outbound.request({
-    url: target.url,
+    url: target.address,
     method: 'POST',
     headers: {
       ...own,

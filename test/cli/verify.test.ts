@@ -101,3 +101,30 @@ test('verify token says why a token is refused, beside a running server', async 
     { valid: false, code: 'session_revoked', session: { endReason: 'logout' }, reason: expect.any(String) },
   ])
 })
+
+if (dialect === 'sqlite') {
+  test('verify webhook accepts a genuine message and says why another one is refused', async () => {
+    const [vector] = readVectors<{
+      sign: [{ secret: string; id: string; timestamp: number; payload: string; signature: string }]
+    }>('standard-webhooks.json').sign
+    const headers = {
+      'webhook-id': vector.id,
+      'webhook-timestamp': String(vector.timestamp),
+      'webhook-signature': vector.signature,
+    }
+    const args = (body: string, at = vector.timestamp) => [
+      ...['webhook', '--secret-stdin', '--now', String(at)],
+      ...['--data', fileOf({ headers, body })],
+    ]
+    expect(await verify(args(vector.payload), vector.secret)).toMatchObject([0, { valid: true }])
+    const cases = [
+      [args('{"test": 1}'), /No signature fits/],
+      [args(JSON.stringify(JSON.parse(vector.payload))), /No signature fits/],
+      [args(vector.payload, vector.timestamp + 301), /more than the 300 s/],
+      [['webhook', '--secret-stdin', '--data', fileOf('nonsense')], /neither JSON/],
+    ] as const
+    for (const [given, reason] of cases)
+      expect(await verify([...given], vector.secret)).toMatchObject([1, { valid: false, reason }])
+    expect(await verify(args(vector.payload), '')).toMatchObject([1, { valid: false, reason: /standard input/ }])
+  })
+}

@@ -145,6 +145,10 @@ test('the export holds everything in clear, and nothing of anybody else', async 
       resetLockedUntil: null,
     },
     wallets: [],
+    notifications: [],
+    notificationPreferences: null,
+    findings: [],
+    blocks: [],
     profiles: [],
     sessions: [
       expect.objectContaining({

@@ -6,7 +6,8 @@ import type { Role } from '../../server/operator/operator.ts'
 import { password } from '../support/operator.ts'
 import { call, startServer, type Answer, type TestServer } from '../support/server.ts'
 import { signInWithTelegram } from '../support/signIn.ts'
-import { botToken, person, type TelegramPerson } from '../support/telegram.ts'
+import { createBlock } from '../../server/traffic/blocks.ts'
+import { botToken, initData, person, type TelegramPerson } from '../support/telegram.ts'
 import { account, newWallet, tonProof, type TestWallet } from '../support/wallet.ts'
 
 export const devices = {
@@ -119,6 +120,7 @@ export async function populate(server: TestServer, signIns = 16): Promise<Popula
   clock.pass(900)
   last = await signIn(server, quest, people[0]!, devices.mac)
   clock.now = new Date()
+  await attack(server, quest)
   const { session, user, accessToken } = last.body
   return {
     server,
@@ -126,4 +128,21 @@ export async function populate(server: TestServer, signIns = 16): Promise<Popula
     ids: { session: session.id, evicted: first.body['session'].id, user: user.id, app: quest.publicId },
     token: accessToken,
   }
+}
+
+/** Somebody without the bot's token tries their luck, from one address and from a few others; a bank of theirs is blocked by hand. */
+async function attack(server: TestServer, app: App): Promise<void> {
+  for (let n = 0; n < 34; n++) {
+    const ip = n < 28 ? '203.0.113.66' : `198.51.100.${n}`
+    await call(server, 'POST', `/v1/apps/${app.slug}/telegram/login`, {
+      body: { initData: initData(person(400_000_000 + n), server.clock.now, `${botToken.slice(0, -5)}wrong`) },
+      headers: { 'user-agent': 'python-requests/2.32', 'x-forwarded-for': ip },
+    })
+  }
+  await createBlock(server.runtime, cliActor, {
+    effect: 'block',
+    kind: 'network',
+    value: '192.0.2.0/24',
+    reason: 'Sold accounts, ticket 4711',
+  })
 }

@@ -5,6 +5,7 @@ import MonitorSmartphone from '@lucide/svelte/icons/monitor-smartphone'
 import ScanSearch from '@lucide/svelte/icons/scan-search'
 import ScrollText from '@lucide/svelte/icons/scroll-text'
 import ShieldUser from '@lucide/svelte/icons/shield-user'
+import ShieldAlert from '@lucide/svelte/icons/shield-alert'
 import Users from '@lucide/svelte/icons/users'
 
 export const main = [
@@ -12,6 +13,7 @@ export const main = [
   { path: '/sessions', label: 'Sessions', key: 's', icon: MonitorSmartphone },
   { path: '/users', label: 'Users', key: 'u', icon: Users },
   { path: '/apps', label: 'Apps', key: 'a', icon: AppWindow },
+  { path: '/traffic', label: 'Traffic', key: 'w', icon: ShieldAlert },
   { path: '/tokens', label: 'Tokens', key: 't', icon: ScanSearch },
   { path: '/audit', label: 'Audit log', key: 'l', icon: ScrollText },
 ]

@@ -1,0 +1,21 @@
+import { AppError } from '#server/error.ts'
+import type { Runtime } from '#server/runtime.ts'
+
+/** TON's global ids: mainnet and testnet. */
+export type Network = '-239' | '-3'
+
+/** A toncenter-compatible API. Which of its two shapes it speaks, its path says: `…/v2` is v2, everything else v3. */
+export type ChainApi = { network: Network; version: 2 | 3; url: string; key: string | undefined }
+
+/** The API of a network. One that is configured alone serves both. @throws AppError chain_not_configured */
+export function chainApi(runtime: Runtime, network: Network): ChainApi {
+  const { tonApi, tonTestnetApi } = runtime.config
+  const api = network === '-3' ? (tonTestnetApi ?? tonApi) : tonApi
+  if (!api) {
+    throw new AppError(
+      'chain_not_configured',
+      `No TON API is configured for ${network === '-3' ? 'testnet' : 'mainnet'}; an operator can set TON_API_URL`,
+    )
+  }
+  return { network, version: /\/v2$/.test(api.url) ? 2 : 3, ...api }
+}

@@ -1,0 +1,80 @@
+/** What is counted of one address, network, app or proof. */
+export type Counts = {
+  tries: number
+  succeeded: number
+  failed: number
+  spent: number
+  nonces: number
+  codes: number
+  tokens: number
+  /** Refused because of an answer. */
+  stopped: number
+  who: Set<string> | undefined
+}
+
+const MOST_KEYS = 100_000
+const empty = (): Counts => ({
+  tries: 0,
+  succeeded: 0,
+  failed: 0,
+  spent: 0,
+  nonces: 0,
+  codes: 0,
+  tokens: 0,
+  stopped: 0,
+  who: undefined,
+})
+
+/**
+ * Counts over a sliding window in two generations: the running one whole, the one before by the share of it that still lies in the window.
+ * @param window seconds
+ */
+export type Tally = {
+  /** The running generation's counts of a key, to add to. */
+  of(key: string, now: number): Counts
+  /** The window's sum of one count. */
+  sum(key: string, count: Exclude<keyof Counts, 'who'>, now: number): number
+  /** How many different ones the window has seen. */
+  distinct(key: string, now: number): number
+}
+
+export function createTally(window: number): Tally {
+  const length = window * 1000
+  let slot = 0
+  let running = new Map<string, Counts>()
+  let before = new Map<string, Counts>()
+
+  function turn(now: number): void {
+    const at = Math.floor(now / length)
+    if (at === slot) return
+    before = at === slot + 1 ? running : new Map()
+    running = new Map()
+    slot = at
+  }
+
+  return {
+    of(key, now) {
+      turn(now)
+      let counts = running.get(key)
+      if (!counts) {
+        // Whoever sends from a hundred thousand addresses is seen by network and app; the memory stays bounded.
+        if (running.size >= MOST_KEYS) running.clear()
+        running.set(key, (counts = empty()))
+      }
+      return counts
+    },
+    sum(key, count, now) {
+      turn(now)
+      const share = 1 - (now % length) / length
+      return (running.get(key)?.[count] ?? 0) + (before.get(key)?.[count] ?? 0) * share
+    },
+    distinct(key, now) {
+      turn(now)
+      const [a, b] = [running.get(key)?.who, before.get(key)?.who]
+      if (!a || !b) return (a ?? b)?.size ?? 0
+      let size = a.size
+      for (const one of b) if (!a.has(one)) size++
+      return size
+    },
+  }
+}

@@ -1,0 +1,152 @@
+import { expect, test } from 'vitest'
+import { newApiKey } from '../support/apiKey.ts'
+import { local, newEndpoint, post } from '../support/events.ts'
+import { bearer, consoleClient, operatorToken, refusalCode } from '../support/operator.ts'
+import { startReceiver } from '../support/receiver.ts'
+import { call, startServer } from '../support/server.ts'
+
+const shipped = {
+  key: 'order.shipped',
+  schema: {
+    type: 'object',
+    properties: { number: { type: 'string', pattern: '^[A-Z]{2}\\d+$' }, parcels: { type: 'integer' } },
+    required: ['number', 'parcels'],
+    additionalProperties: false,
+  },
+  sample: { number: 'AB12', parcels: 2 },
+  templates: {
+    en: { title: 'Order {number}', body: '{parcels, plural, one {One parcel is} other {# parcels are}} on the way' },
+    ru: {
+      title: 'Заказ {number}',
+      body: '{parcels, plural, one {# посылка} few {# посылки} many {# посылок} other {# посылки}} в пути',
+    },
+  },
+}
+
+async function setUp() {
+  const server = await startServer({ env: local })
+  const app = await server.createApp()
+  const token = await operatorToken(server, 'admin')
+  const client = consoleClient(server, bearer(token))
+  const key = await newApiKey(server, app)
+  return { server, app, token, client, key, appId: app.publicId }
+}
+
+test("an app's own type is checked, worded in the asked language, and delivered", async () => {
+  const { server, app, client, key, appId } = await setUp()
+  await client.eventTypes.create.mutate({ appId, ...shipped })
+  const receiver = await startReceiver()
+  await newEndpoint(server, app, receiver.url, { types: ['order.*'] })
+  const event = (content: object, locale?: string) => ({ type: 'order.shipped', user: 'u', content, locale })
+  expect((await post(server, app, key, event({ number: 'ab', parcels: 1.5, x: 1 }))).body['errors']).toEqual([
+    { path: 'content.x', message: 'is not a member of this type' },
+    expect.objectContaining({ path: 'content.number' }),
+    expect.objectContaining({ path: 'content.parcels' }),
+  ])
+  await post(server, app, key, event({ number: 'AB1', parcels: 1 }))
+  await post(server, app, key, event({ number: 'AB2', parcels: 3 }, 'ru-RU'))
+  await post(server, app, key, event({ number: 'AB3', parcels: 5 }, 'xx'))
+  await server.runtime.outbox.pass()
+  expect(receiver.received.map(({ json }) => [json.title, json.body])).toEqual([
+    ['Order AB1', 'One parcel is on the way'],
+    ['Заказ AB2', '3 посылки в пути'],
+    ['Order AB3', '5 parcels are on the way'],
+  ])
+})
+
+test.each([
+  ['a schema that is none', { schema: { type: 'objekt' } }, 'schema'],
+  ['a reference to elsewhere', { schema: { $ref: 'https://example.com/schema.json' } }, 'schema'],
+  [
+    'a pattern that backtracks',
+    { schema: { ...shipped.schema, properties: { number: { pattern: '(?=a)b' } } } },
+    'schema',
+  ],
+  ['a sample that does not fit', { sample: { number: 'AB12' } }, 'sample.parcels'],
+  ['no English', { templates: { ru: shipped.templates.ru } }, 'templates.en'],
+  ['broken MessageFormat', { templates: { en: { title: '{number', body: 'x' } } }, 'templates.en.title'],
+  ['a name the schema lacks', { templates: { en: { title: '{nummer}', body: 'x' } } }, 'templates.en.title'],
+  ['an amount as number', { templates: { en: { title: '{parcels, number}', body: 'x' } } }, 'templates.en.title'],
+  ['a key in capitals', { key: 'Order.Shipped' }, 'key'],
+])('%s is refused', async (_name, change, path) => {
+  const { server, token, appId } = await setUp()
+  const answer = await call(server, 'POST', `/api/v1/apps/${appId}/event-types`, {
+    token,
+    body: { ...shipped, ...change },
+  })
+  expect(answer.status).toBe(400)
+  expect(answer.body['errors'].map((fault: { path: string }) => fault.path)).toContain(path)
+  const { body } = await call(server, 'GET', `/api/v1/event-types?appId=${appId}`, { token })
+  expect(body['items']).toHaveLength(24)
+})
+
+test('a pattern that would take for ever is answered at once', async () => {
+  const { server, app, client, key, appId } = await setUp()
+  const schema = { type: 'object', properties: { text: { type: 'string', pattern: '^(a+)+$' } }, required: ['text'] }
+  const templates = { en: { title: 'T', body: '{text}' } }
+  await client.eventTypes.create.mutate({ appId, key: 'slow.type', schema, sample: { text: 'aa' }, templates })
+  const began = performance.now()
+  const answer = await post(server, app, key, {
+    type: 'slow.type',
+    user: 'u',
+    content: { text: `${'a'.repeat(5_000)}b` },
+  })
+  expect(answer.status).toBe(400)
+  expect(performance.now() - began).toBeLessThan(500)
+})
+
+test('of a built-in type an app changes the texts and nothing else, and goes back to them', async () => {
+  const { server, app, client, key, appId } = await setUp()
+  const other = await server.createApp({ name: 'Other' })
+  const receiver = await startReceiver()
+  await newEndpoint(server, app, receiver.url)
+  await newEndpoint(server, other, receiver.url)
+  const templates = { en: { title: 'KYC', body: 'You are through' }, de: { title: 'KYC', body: 'Geschafft' } }
+  const type = await client.eventTypes.update.mutate({ appId, key: 'kyc.success', templates })
+  expect(type).toMatchObject({ changed: true, origin: 'builtin' })
+  expect(await refusalCode(client.eventTypes.update.mutate({ appId, key: 'kyc.success', unit: 's' }))).toBe(
+    'invalid_request',
+  )
+  const event = { type: 'kyc.success', user: 'u', content: {} }
+  await post(server, app, key, { ...event, locale: 'de-AT' })
+  await post(server, other, await newApiKey(server, other), { ...event, locale: 'de-AT' })
+  await client.eventTypes.delete.mutate({ appId, key: 'kyc.success' })
+  await post(server, app, key, event)
+  await server.runtime.outbox.pass()
+  expect(receiver.received.map(({ json }) => json.body).sort()).toEqual([
+    'Geschafft',
+    'Your KYC success',
+    'Your KYC success',
+  ])
+})
+
+test('a preview shows every channel, records nothing and sends nothing', async () => {
+  const { server, client, appId } = await setUp()
+  const preview = await client.eventTypes.preview.mutate({
+    appId,
+    key: 'txn.sent',
+    templates: { en: { title: '<b>{symbol}</b> & more', body: '{amount}' } },
+  })
+  expect(preview).toMatchObject({
+    title: '<b>ONE</b> & more',
+    telegram: '<b>&lt;b&gt;ONE&lt;/b&gt; &amp; more</b>\n0.45976983',
+    inbox: { group: 'transactions' },
+    email: { subject: '<b>ONE</b> & more' },
+  })
+  expect(JSON.parse(preview.webhook.standard)).toMatchObject({ user: '987654321', data: { op: 'txn.sent' } })
+  expect(Object.keys(JSON.parse(preview.webhook.extended) as object).slice(0, 3)).toEqual(['id', 'type', 'timestamp'])
+  const { events } = await import('../../server/db/schema.ts')
+  expect(await server.runtime.db.$count(events)).toBe(0)
+})
+
+test('roles and apps hold for types: a viewer looks, an operator of another app does not', async () => {
+  const { server, app, appId } = await setUp()
+  const other = await server.createApp({ name: 'Other' })
+  const viewer = consoleClient(server, bearer(await operatorToken(server, 'viewer')))
+  const stranger = consoleClient(server, bearer(await operatorToken(server, 'admin', 'else@example.com', [other.id])))
+  expect((await viewer.eventTypes.list.query({ appId })).items).toHaveLength(24)
+  expect(await refusalCode(viewer.eventTypes.create.mutate({ appId, ...shipped }))).toBe('forbidden')
+  expect(await refusalCode(stranger.eventTypes.list.query({ appId }))).toBe('not_found')
+  expect(await refusalCode(stranger.eventTypes.create.mutate({ appId, ...shipped }))).toBe('not_found')
+  expect(app.version).toBe(1)
+})

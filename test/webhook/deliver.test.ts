@@ -1,0 +1,345 @@
+import { createPublicKey, verify } from 'node:crypto'
+import { Webhook } from 'standardwebhooks'
+import { expect, test } from 'vitest'
+import { cliActor } from '../../server/operator/audit.ts'
+import { rotateSecret } from '../../server/webhook/change.ts'
+import { findEndpoint } from '../../server/webhook/store.ts'
+import { newApiKey } from '../support/apiKey.ts'
+import { dumpDatabase } from '../support/dump.ts'
+import { local, newEndpoint, patchEndpoint, post, sent } from '../support/events.ts'
+import { startPair } from '../support/pair.ts'
+import { startReceiver } from '../support/receiver.ts'
+import { call, startServer, type TestServer } from '../support/server.ts'
+
+async function setUp(input = {}, env = local) {
+  const server = await startServer({ env, now: new Date() })
+  const app = await server.createApp()
+  const receiver = await startReceiver()
+  const endpoint = await newEndpoint(server, app, receiver.url, { ratePerSecond: 1000, ...input })
+  const key = await newApiKey(server, app)
+  const emit = async (event: object = {}) => {
+    const answer = await post(server, app, key, { ...sent, ...event })
+    expect(answer.status).toBe(202)
+    return answer.body['id'] as string
+  }
+  const look = async (id: string) => {
+    const { body } = await call(server, 'GET', `/v1/apps/${app.slug}/events/${id}`, { token: key })
+    return body['deliveries'][0] as Record<string, any>
+  }
+  const pass = (seconds = 0) => {
+    server.clock.pass(seconds)
+    return server.runtime.outbox.pass()
+  }
+  const row = async () => (await findEndpoint(server.runtime.db, endpoint.row.id))!
+  return { server, app, receiver, endpoint, key, emit, look, pass, row }
+}
+
+test('while the server runs, an event goes out at once and not at the next look', async () => {
+  const { server, receiver, emit } = await setUp()
+  server.runtime.outbox.start()
+  await emit()
+  await expect.poll(() => receiver.received.length).toBe(1)
+  const delays = []
+  for (let n = 2; n < 7; n++) {
+    const began = performance.now()
+    await emit()
+    await expect.poll(() => receiver.received.length, { interval: 2 }).toBe(n)
+    delays.push(performance.now() - began)
+  }
+  // It looks by itself once a second.
+  expect(delays.toSorted((a, b) => a - b)[2]).toBeLessThan(250)
+  expect(server.logged()).not.toContain('"level":50')
+})
+
+test('a failing endpoint is tried ten times by the schedule, the same bytes under the same id, and then the event is dead', async () => {
+  const { receiver, emit, look, pass } = await setUp()
+  receiver.answer(500)
+  const id = await emit()
+  await pass()
+  const delays = [5, 300, 1800, 7200, 18_000, 36_000, 50_400, 72_000, 86_400]
+  for (const [place, delay] of delays.entries()) {
+    const { nextAttemptAt, attempts } = await look(id)
+    const waits = (Date.parse(nextAttemptAt) - Date.parse(attempts.at(-1).at)) / 1000
+    expect(waits).toBeGreaterThanOrEqual(delay)
+    expect(waits).toBeLessThanOrEqual(delay * 1.2)
+    await pass(delay - 1)
+    expect(receiver.received).toHaveLength(place + 1)
+    await pass(waits - delay + 1)
+    expect(receiver.received).toHaveLength(place + 2)
+  }
+  expect(await look(id)).toMatchObject({ status: 'dead', tries: 10, nextAttemptAt: null, reason: 'http_5xx' })
+  await pass(1_000_000)
+  expect(receiver.received).toHaveLength(10)
+  expect(new Set(receiver.received.map(({ body }) => body)).size).toBe(1)
+  expect(new Set(receiver.received.map(({ headers }) => headers['webhook-id']))).toEqual(new Set([id]))
+  const stamps = receiver.received.map(({ headers }) => Number(headers['webhook-timestamp']))
+  expect(stamps).toEqual(stamps.toSorted((a, b) => a - b))
+})
+
+test.each([
+  ['600', 600],
+  ['Fri, 01 Jan 2100 00:00:00 GMT', 86_400],
+  ['soon', 5],
+  ['-5', 5],
+])('Retry-After %s is honoured, up to a day', async (value, seconds) => {
+  const { receiver, emit, look, pass } = await setUp()
+  receiver.answer((response) => response.writeHead(429, { 'retry-after': value }).end())
+  const id = await emit()
+  await pass()
+  const { nextAttemptAt, attempts } = await look(id)
+  const waits = (Date.parse(nextAttemptAt) - Date.parse(attempts[0].at)) / 1000
+  expect(waits).toBeGreaterThanOrEqual(seconds)
+  expect(waits).toBeLessThanOrEqual(Math.max(seconds, 6))
+})
+
+test('a redirect is a failure and is not followed', async () => {
+  const { receiver, emit, look, pass } = await setUp()
+  const elsewhere = await startReceiver()
+  receiver.answer((response) => response.writeHead(307, { location: elsewhere.url }).end())
+  const id = await emit()
+  await pass()
+  expect(elsewhere.received).toEqual([])
+  expect((await look(id))['attempts'][0]).toMatchObject({ outcome: 'http_3xx', status: 307 })
+  expect((await look(id))['attempts'][0].explanation).toContain('redirect')
+})
+
+test('410 disables the endpoint; what it is owed and what arrives is held, and sent when an operator says so', async () => {
+  const { server, app, endpoint, receiver, emit, look, pass, row } = await setUp()
+  receiver.answer(410)
+  const first = await emit()
+  await pass()
+  expect(await row()).toMatchObject({ state: 'disabled', stateReason: 'It answered 410 Gone' })
+  const second = await emit()
+  await pass(100_000)
+  expect(receiver.received).toHaveLength(1)
+  expect([(await look(first))['status'], (await look(second))['status']]).toEqual(['held', 'held'])
+
+  receiver.answer(204)
+  await patchEndpoint(server, app, endpoint.row.id, { state: 'active' })
+  await pass()
+  expect(receiver.received).toHaveLength(1)
+  const third = await emit()
+  await patchEndpoint(server, app, endpoint.row.id, { state: 'active', sendHeld: true })
+  await pass()
+  expect(
+    receiver.received
+      .map(({ headers }) => headers['webhook-id'])
+      .slice(1)
+      .sort(),
+  ).toEqual([first, second, third].sort())
+  expect((await look(first))['status']).toBe('delivered')
+})
+
+test('an endpoint that took nothing for five days is disabled and the operators are told; one success begins anew', async () => {
+  const { server, receiver, emit, pass, row } = await setUp()
+  receiver.answer(500)
+  await emit()
+  await pass()
+  await pass(4 * 86_400)
+  receiver.answer(204)
+  await pass(86_400)
+  expect(await row()).toMatchObject({ state: 'active', failingSince: null })
+  receiver.answer(500)
+  await emit()
+  await pass()
+  await emit()
+  await pass(5 * 86_400)
+  expect(await row()).toMatchObject({ state: 'disabled', stateReason: 'It took nothing for five days' })
+  expect(server.logged()).toContain('a webhook endpoint was disabled')
+})
+
+test('after a rotation both secrets sign for a day, then only the new one', async () => {
+  const { server, app, endpoint, receiver, emit, pass } = await setUp()
+  const { secret } = await rotateSecret(server.runtime, cliActor, app, endpoint.row.id, 86_400)
+  await emit()
+  await pass()
+  const [one] = receiver.received
+  expect(String(one!.headers['webhook-signature']).split(' ')).toHaveLength(2)
+  const headers = one!.headers as Record<string, string>
+  for (const either of [secret, endpoint.secret]) new Webhook(either).verify(one!.body, headers)
+
+  server.clock.pass(86_400)
+  await emit()
+  await pass()
+  const later = receiver.received[1]!
+  expect(String(later.headers['webhook-signature']).split(' ')).toHaveLength(1)
+})
+
+test('an endpoint with a key pair is signed for with v1a too, by a key of its own that is published', async () => {
+  const { server, receiver, endpoint, emit, pass } = await setUp({ asymmetric: true })
+  await emit()
+  await pass()
+  const { headers, body } = receiver.received[0]!
+  const signature = /v1a,(\S+)/.exec(String(headers['webhook-signature']))![1]!
+  const { keys } = (await call(server, 'GET', '/.well-known/webhook-keys')).body as { keys: Record<string, string>[] }
+  const kid = server.runtime.vault.ids.seal('whe', endpoint.row.id)
+  const key = keys.find((one) => one['kid'] === kid)!
+  const content = `${String(headers['webhook-id'])}.${String(headers['webhook-timestamp'])}.${body}`
+  const publicKey = createPublicKey({ key: key as any, format: 'jwk' })
+  expect(verify(null, Buffer.from(content), publicKey, Buffer.from(signature, 'base64'))).toBe(true)
+  expect(key['whpk']).toMatch(/^whpk_[A-Za-z0-9+/]{43}=$/)
+  expect(JSON.stringify(keys)).not.toContain('"d"')
+})
+
+test('the extended payload puts id, type, timestamp and a number without gaps before the four members', async () => {
+  const { receiver, emit, pass } = await setUp({ payloadFormat: 'extended', types: ['txn.*'] })
+  const ids = []
+  for (const user of ['a', 'b', 'a', 'a']) ids.push(await emit({ user }))
+  await emit({ type: 'kyc.success', content: {}, user: 'a' })
+  await pass()
+  const byId = new Map(receiver.received.map((one) => [one.json.id, one.json]))
+  expect(ids.map((id) => [byId.get(id).user, byId.get(id).seq])).toEqual([
+    ['a', 1],
+    ['b', 1],
+    ['a', 2],
+    ['a', 3],
+  ])
+  expect(Object.keys(receiver.received[0]!.json)).toEqual([
+    'id',
+    'type',
+    'timestamp',
+    'seq',
+    'user',
+    'title',
+    'body',
+    'data',
+  ])
+  expect(receiver.received).toHaveLength(4)
+})
+
+test("in order means: one person's events wait for each other, and nobody else's do", async () => {
+  const { receiver, emit, pass } = await setUp({ ordered: true })
+  receiver.answer((response, { json }) =>
+    response.writeHead(json.user === 'a' && json.data.content.to === '1' ? 500 : 204).end(),
+  )
+  const to = (user: string, to: string) => emit({ user, content: { ...sent.content, to } })
+  for (const n of ['1', '2', '3']) await to('a', n)
+  await to('b', '1')
+  await pass()
+  expect(receiver.received.map(({ json }) => json.user + json.data.content.to)).toEqual(['a1', 'b1'])
+  receiver.answer(204)
+  await pass(10)
+  expect(receiver.received.map(({ json }) => json.user + json.data.content.to)).toEqual(['a1', 'b1', 'a1', 'a2', 'a3'])
+})
+
+test('when most of many tries fail the circuit opens, then one probe closes it again', async () => {
+  const { receiver, emit, pass, row } = await setUp({ concurrency: 5 })
+  receiver.answer(503)
+  for (let n = 0; n < 60; n++) await emit()
+  await pass()
+  const tried = receiver.received.length
+  expect(tried).toBeGreaterThanOrEqual(20)
+  expect(tried).toBeLessThanOrEqual(35)
+  expect((await row()).openUntil).not.toBeNull()
+  await pass(30)
+  expect(receiver.received).toHaveLength(tried)
+  await pass(31)
+  expect(receiver.received).toHaveLength(tried + 1)
+  expect((await row()).openings).toBe(2)
+  receiver.answer(204)
+  await pass(121)
+  await pass(400)
+  expect((await row()).openUntil).toBeNull()
+  const delivered = new Set(receiver.received.slice(tried + 1).map(({ headers }) => headers['webhook-id']))
+  expect(delivered.size).toBe(60)
+})
+
+test('rate and concurrency of an endpoint hold', async () => {
+  const { receiver, emit, pass } = await setUp({ ratePerSecond: 20, concurrency: 3 })
+  let [open, most] = [0, 0]
+  receiver.answer((response) => {
+    most = Math.max(most, ++open)
+    setTimeout(() => {
+      open--
+      response.writeHead(204).end()
+    }, 20)
+  })
+  for (let n = 0; n < 40; n++) await emit()
+  await pass()
+  const times = receiver.received.map(({ at }) => at)
+  expect(times).toHaveLength(40)
+  expect(most).toBe(3)
+  // The first second's worth may go at once, the other twenty take a second.
+  expect(times.at(-1)! - times[0]!).toBeGreaterThan(850)
+})
+
+test('an endpoint that never answers does not delay the others', async () => {
+  const { server, app, emit } = await setUp()
+  const [hanging, prompt] = [await startReceiver(), await startReceiver()]
+  hanging.answer(() => {})
+  await newEndpoint(server, app, hanging.url, { timeoutMs: 1_000, concurrency: 2 })
+  await newEndpoint(server, app, prompt.url, { ratePerSecond: 1000 })
+  for (let n = 0; n < 30; n++) await emit()
+  const began = performance.now()
+  const passed = server.runtime.outbox.pass()
+  await expect.poll(() => prompt.received.length, { timeout: 5_000 }).toBe(30)
+  expect(performance.now() - began).toBeLessThan(900)
+  await server.runtime.outbox.stop()
+  await passed
+})
+
+test('two servers on one database share the work and send nothing twice', async () => {
+  const { one, two } = await startPair(local)
+  const app = await one.createApp()
+  const receiver = await startReceiver()
+  await newEndpoint(one, app, receiver.url, { ratePerSecond: 10_000, concurrency: 10 })
+  const key = await newApiKey(one, app)
+  const send = (server: TestServer) =>
+    post(
+      server,
+      app,
+      key,
+      Array.from({ length: 50 }, () => sent),
+    )
+  await Promise.all([one, two, one, two, one, two].map(send))
+  await Promise.all([one, two].map((server) => server.runtime.outbox.pass()))
+  expect(receiver.received).toHaveLength(300)
+  expect(new Set(receiver.received.map(({ headers }) => headers['webhook-id'])).size).toBe(300)
+})
+
+test('an address that is not public is never called, and the log says why', async () => {
+  const { receiver, emit, look, pass } = await setUp({}, { GATEHOUSE_ALLOW_NETWORKS: '' })
+  const id = await emit()
+  await pass()
+  expect(receiver.received).toEqual([])
+  const found = await look(id)
+  expect(found).toMatchObject({ status: 'dead', reason: 'address_refused', attempts: [{ outcome: 'address_refused' }] })
+  expect(found['attempts'][0].explanation).toContain('GATEHOUSE_ALLOW_NETWORKS')
+})
+
+test("an endpoint's own headers go out, and come back nowhere: not from the database, the log or an echo", async () => {
+  const secret = 'canary-4711-header-value'
+  const { server, receiver, endpoint, emit, look, pass } = await setUp({ headers: { 'X-Api-Key': secret } })
+  receiver.answer((response, { headers }) => response.writeHead(400).end(JSON.stringify(headers)))
+  const id = await emit()
+  await pass()
+  expect(receiver.received[0]!.headers['x-api-key']).toBe(secret)
+  const found = JSON.stringify(await look(id))
+  expect(found).toContain('••••')
+  for (const text of [found, server.logged(), await dumpDatabase(server.runtime.config.databaseUrl)]) {
+    expect(text).not.toContain(secret)
+    expect(text).not.toContain(endpoint.secret)
+    expect(text).not.toContain(endpoint.secret.slice('whsec_'.length))
+  }
+  // What happened to people is nobody's but the app's either.
+  expect(await dumpDatabase(server.runtime.config.databaseUrl)).not.toContain('0xb0....55a7')
+})
+
+test('what an answer weighs is kept to 16 KiB, and a dripping one is cut at the time-out', async () => {
+  const { receiver, emit, look, pass } = await setUp({ timeoutMs: 1_000 })
+  receiver.answer((response) => response.writeHead(200).end('x'.repeat(5_000_000)))
+  const large = await emit()
+  await pass()
+  const [attempt] = (await look(large))['attempts']
+  expect(attempt.response).toMatchObject({ truncated: true })
+  expect(attempt.response.body).toHaveLength(16_384)
+
+  receiver.answer((response) => {
+    response.writeHead(200)
+    const drip = setInterval(() => response.write('.'), 50)
+    response.on('close', () => clearInterval(drip))
+  })
+  const dripping = await emit()
+  await pass()
+  expect((await look(dripping))['attempts'][0]).toMatchObject({ outcome: 'timed_out' })
+})
