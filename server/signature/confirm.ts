@@ -2,7 +2,8 @@ import * as z from 'zod'
 import type { App } from '#server/app/app.ts'
 import type { Transaction } from '#server/db/database.ts'
 import { AppError } from '#server/error.ts'
-import { findUser, type UserRow } from '#server/identity/store.ts'
+import { openProfile, sealProfile } from '#server/identity/findOrCreate.ts'
+import { findUser, updateUser, type UserRow } from '#server/identity/store.ts'
 import { recordAudit } from '#server/operator/audit.ts'
 import type { Runtime } from '#server/runtime.ts'
 import { endUserSessions } from '#server/session/revoke.ts'
@@ -80,7 +81,17 @@ async function renewSignature(runtime: Runtime, tx: Transaction, call: Call, sec
     lockedUntil: null,
   })
   await tellByMail(runtime, tx, 'signature_updated', { app, userId: user.id, to: mailedTo(runtime, call), origin })
+  await vouchFor(runtime, tx, call)
   await audit(runtime, tx, call, 'signature.reset')
+}
+
+/** Who had the code reads the mailbox, so the address in the profile is theirs as if a login had said so. */
+async function vouchFor({ vault }: Runtime, tx: Transaction, { user, code }: Call): Promise<void> {
+  await tx.lock(`profile of user ${user.id}`)
+  const now = await findUser(tx, user.id)
+  const profile = openProfile(vault, now?.profileSealed ?? null)
+  if (!code.emailSealed || profile.email !== openEmail(vault, code.emailSealed) || profile.emailVerified) return
+  await updateUser(tx, user.id, sealProfile(vault, { ...profile, emailVerified: true }))
 }
 
 async function failReset(runtime: Runtime, tx: Transaction, call: Call): Promise<AppError> {

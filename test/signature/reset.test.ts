@@ -233,6 +233,23 @@ test('an address that was there when the signature was set serves, though no log
     'verification_code_reset_signature de',
     'signature_updated de',
   ])
+  // Who has the code reads the mailbox.
+  const me = await call(server, 'GET', '/v1/me', { token })
+  expect(me.body).toMatchObject({ email: mailbox, emailVerified: true })
+})
+
+test('a code vouches for no address but the one that it was mailed to', async () => {
+  const server = await startServer()
+  const app = await telegramApp(server)
+  const { accessToken: token } = (await signInWithTelegram(server, app)).body as { accessToken: string }
+  const { set, reset, confirm } = signatureCalls(server, token)
+  await call(server, 'PATCH', '/v1/me', { token, body: { email: mailbox } })
+  await set({ signature: pin })
+  await reset()
+  await call(server, 'PATCH', '/v1/me', { token, body: { email: 'victim@example.com' } })
+  expect((await confirm({ code: await codeTo(server, mailbox), newSignature: '1379' })).status).toBe(204)
+  const me = await call(server, 'GET', '/v1/me', { token })
+  expect(me.body).toMatchObject({ email: 'victim@example.com', emailVerified: false })
 })
 
 test('without an address the answers are the same, and no code is right', async () => {
