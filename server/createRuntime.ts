@@ -2,6 +2,7 @@ import { pino, type DestinationStream } from 'pino'
 import type { Config } from './config.ts'
 import { openDatabase } from './db/open.ts'
 import { createOutbox } from './delivery/outbox.ts'
+import { answersSettled } from './http/afterAnswer.ts'
 import { createLimits } from './http/limits.ts'
 import type { Lookup } from './http/outbound/lookup.ts'
 import { createOutbound } from './http/outbound/outbound.ts'
@@ -59,6 +60,7 @@ export function createRuntime(
 
 /** Writes what is only in memory and closes the database. */
 export async function closeRuntime(runtime: Runtime): Promise<void> {
+  await answersSettled(runtime)
   await runtime.outbound.close()
   await runtime.activity.close()
   await runtime.traffic.close()

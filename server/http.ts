@@ -11,9 +11,11 @@ import { cors } from './http/cors.ts'
 import { healthRoutes } from './http/health.ts'
 import { securityHeaders } from './http/security.ts'
 import { identityRoutes } from './identity/routes.ts'
+import { linkRoutes } from './identity/routesOfLinks.ts'
 import { notificationRoutes } from './notification/routes.ts'
 import type { Runtime } from './runtime.ts'
 import { sessionCheck, sessionRoutes } from './session/routes.ts'
+import { signatureRoutes } from './signature/routes.ts'
 import { exchangeToken, TOKEN_EXCHANGE } from './sso/exchange.ts'
 import { ssoRoutes } from './sso/routes.ts'
 import { telegramRoutes } from './telegram/routes.ts'
@@ -47,6 +49,8 @@ function createExpress(runtime: Runtime): Express {
   app.use(tokenRoutes(runtime, { [TOKEN_EXCHANGE]: exchangeToken }))
   app.use(eventRoutes(runtime))
   app.use(identityRoutes(runtime, body))
+  app.use(signatureRoutes(runtime, body))
+  app.use(linkRoutes(runtime, body))
   app.use(notificationRoutes(runtime, body))
   app.use(walletRoutes(runtime, body))
   app.use(webhookRoutes(runtime))
