@@ -41,6 +41,7 @@ export async function startGatehouse(
     http.app = createHttp(runtime)
     const sweeper = startSweep(runtime)
     runtime.outbox.start()
+    runtime.mailer.start()
     const { publicUrl } = runtime.config
     if (publicUrl.startsWith('http:') && !/^http:\/\/(localhost|127\.|\[::1\])/.test(publicUrl))
       runtime.log.warn(`GATEHOUSE_PUBLIC_URL is ${publicUrl}: without https, tokens and passwords travel in the clear`)
@@ -53,6 +54,7 @@ export async function startGatehouse(
         await drain(server, PATIENCE_MS, FAREWELL_MS)
         await sweeper.stop()
         await runtime.outbox.stop()
+        await runtime.mailer.stop()
         await closeRuntime(runtime)
       },
     }
