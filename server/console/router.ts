@@ -1,4 +1,6 @@
 import { apiKeysRouter, appsRouter } from '#server/app/console.ts'
+import { emailTemplatesRouter } from '#server/email/console.ts'
+import { emailsRouter } from '#server/email/outboxConsole.ts'
 import { usersRouter } from '#server/identity/console.ts'
 import {
   auditRouter,
@@ -21,6 +23,8 @@ export const consoleRouter = router({
   apps: appsRouter,
   apiKeys: apiKeysRouter,
   webhooks: webhooksRouter,
+  emailTemplates: emailTemplatesRouter,
+  emails: emailsRouter,
   sessions: sessionsRouter,
   users: usersRouter,
   tokens: tokensRouter,

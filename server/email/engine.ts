@@ -1,4 +1,5 @@
 import { Liquid, type Template } from 'liquidjs'
+import { createRemembered } from '#server/secret/remembered.ts'
 
 /** What operators may use of Liquid. Everything that reads files, leaves the escaping, or is of no use in a mail is taken out. */
 const TAGS = ['assign', 'break', 'capture', 'case', 'comment', 'continue', 'for', 'if', 'unless']
@@ -44,8 +45,16 @@ const textOf = (value: unknown): string =>
 
 /** The parsed template. @throws Error with the place of the fault */
 export function parseLiquid(source: string, escaping: Escaping): Template[] {
-  return engines[escaping].parse(source)
+  const key = escaping + source
+  const known = parsed.get(key)
+  if (known) return known
+  const templates = engines[escaping].parse(source)
+  parsed.add(key, templates)
+  return templates
 }
+
+/** The same few templates are sent, and looked at from all sides at every keystroke. */
+const parsed = createRemembered<Template[]>(100)
 
 /** Variables that a template takes from outside, by full name, each with where it stands. */
 export function variablesIn(templates: Template[]): { name: string; line: number; column: number }[] {

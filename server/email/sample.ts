@@ -20,6 +20,11 @@ const facts: Record<DataSet, MailFacts> = {
 /** What a template is shown with in the studio and checked with on save. */
 export function sampleValues(app: App, kind: MailKind, locale: Locale, at: Date, set: DataSet = 'sample'): Values {
   const expiresAt = carriesCode(kind) ? new Date(at.getTime() + 600_000) : null
+  return valuesOf(app, sampleFacts(kind, set), { locale, at, expiresAt })
+}
+
+/** What a flow would tell in a data set. */
+export function sampleFacts(kind: MailKind, set: DataSet = 'sample'): MailFacts {
   const { code, ...rest } = facts[set]
-  return valuesOf(app, carriesCode(kind) ? { code, ...rest } : rest, { locale, at, expiresAt })
+  return carriesCode(kind) ? { code, ...rest } : rest
 }

@@ -2,7 +2,22 @@ import { createCipheriv, createDecipheriv, type KeyObject } from 'node:crypto'
 
 /** What a public id begins with, one prefix a kind of thing. */
 export type IdKind =
-  'app' | 'usr' | 'ses' | 'idn' | 'non' | 'key' | 'op' | 'opt' | 'aud' | 'pro' | 'evt' | 'dlv' | 'whe' | 'ety' | 'eml' | 'sup'
+  | 'app'
+  | 'usr'
+  | 'ses'
+  | 'idn'
+  | 'non'
+  | 'key'
+  | 'op'
+  | 'opt'
+  | 'aud'
+  | 'pro'
+  | 'evt'
+  | 'dlv'
+  | 'whe'
+  | 'ety'
+  | 'eml'
+  | 'sup'
 
 export type Ids = {
   /** A row's number as the world sees it, such as `ses_` and 26 characters: no order, no count, no guessing. */
