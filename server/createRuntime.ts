@@ -3,6 +3,7 @@ import type { Config } from './config.ts'
 import { openDatabase } from './db/open.ts'
 import { createOutbox } from './delivery/outbox.ts'
 import { answersSettled } from './http/afterAnswer.ts'
+import { createMailer } from './email/mailer.ts'
 import { createLimits } from './http/limits.ts'
 import type { Lookup } from './http/outbound/lookup.ts'
 import { createOutbound } from './http/outbound/outbound.ts'
@@ -32,7 +33,7 @@ export function createRuntime(
   })
   const vault = createVault(secretKey(config))
   const now = parts.now ?? (() => new Date())
-  const runtime: Omit<Runtime, 'outbox'> = {
+  const runtime: Omit<Runtime, 'outbox' | 'mailer'> = {
     config,
     db,
     now,
@@ -55,6 +56,7 @@ export function createRuntime(
   whole.outbox = createOutbox(whole, (tx, lane, now) =>
     lane > 0 ? openWebhookLane(whole, tx, lane) : openTelegramLane(whole, tx, lane, now),
   )
+  whole.mailer = createMailer(whole)
   return whole
 }
 

@@ -3,6 +3,7 @@ import express, { json, type Express, type RequestHandler } from 'express'
 import { consolePages } from './console/pages.ts'
 import { referencePages } from './console/reference.ts'
 import { consoleRoutes } from './console/routes.ts'
+import { emailRoutes } from './email/routes.ts'
 import { AppError } from './error.ts'
 import { eventRoutes } from './event/routes.ts'
 import { ahead } from './http/ahead.ts'
@@ -54,6 +55,7 @@ function createExpress(runtime: Runtime): Express {
   app.use(notificationRoutes(runtime, body))
   app.use(walletRoutes(runtime, body))
   app.use(webhookRoutes(runtime))
+  app.use(emailRoutes(runtime))
   app.use(consoleRoutes(runtime, body))
   app.use(referencePages(runtime))
   app.use(consolePages())
