@@ -52,7 +52,7 @@ const rules: Rules = {
   ],
   'server/webhook': [
     ...[...base, ...data, ...edges, 'server/app', 'server/operator'],
-    ...['server/event', 'server/delivery', 'server/http/outbound'],
+    ...['server/event', 'server/delivery', 'server/http/outbound', 'server/token/jwt.ts'],
   ],
   'server/notification': [
     ...[

@@ -4,6 +4,7 @@ import type { Claimed, ClaimedEvent } from '#server/delivery/store.ts'
 import { extendPayload } from '#server/event/payload.ts'
 import type { FaultCode } from '#server/http/outbound/fault.ts'
 import type { Runtime } from '#server/runtime.ts'
+import { logoutForm } from './logoutToken.ts'
 import { signingKeys, type EndpointSecrets } from './secrets.ts'
 import { sign, type SigningKeys } from './sign.ts'
 
@@ -18,6 +19,9 @@ export type Target = {
   address: URL
   timeoutMs: number
   secrets: EndpointSecrets
+  appId: number
+  /** Takes logout tokens instead of events. */
+  logout: boolean
 }
 
 /** What was said on the wire, as the log keeps it. */
@@ -67,7 +71,9 @@ export async function sendWebhook(
   event: ClaimedEvent,
 ): Promise<Attempt> {
   const at = runtime.now()
-  const { id, body } = bodyOf(runtime, delivery, event)
+  const { id, body: payload } = bodyOf(runtime, delivery, event)
+  const form = target.logout ? await logoutForm(runtime, target.appId, { type: event.type, payload }, at) : undefined
+  const body = form ?? payload
   const timestamp = Math.floor(at.getTime() / 1000)
   const signature = sign(keysOf(target, at), { id, timestamp, body })
   const own = target.secrets.headers
@@ -76,7 +82,11 @@ export async function sendWebhook(
   const answer = await runtime.outbound.request({
     url: target.address,
     method: 'POST',
-    headers: { ...own, ...headersOf({ id, timestamp, signature, type: event.type, number: delivery.tries + 1 }) },
+    headers: {
+      ...own,
+      ...headersOf({ id, timestamp, signature, type: event.type, number: delivery.tries + 1 }),
+      ...(form !== undefined && { 'content-type': 'application/x-www-form-urlencoded' }),
+    },
     body,
     timeoutMs: target.timeoutMs,
     maxBytes: KEPT_BYTES,
