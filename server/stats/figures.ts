@@ -1,3 +1,4 @@
+import { AsyncResource } from 'node:async_hooks'
 import type { Database } from '#server/db/database.ts'
 import { addFigures, type Figure } from './store.ts'
 
@@ -26,13 +27,14 @@ export function createFigures(db: Database, now: () => Date, onError: (error: un
   let closed = false
   let flushing: Promise<void> = Promise.resolve()
 
-  function schedule(): void {
+  // What is counted inside a transaction must not be written as a part of it: the timer starts where the counting began to be.
+  const schedule = AsyncResource.bind((): void => {
     if (closed) return
     timer ??= setTimeout(() => {
       timer = undefined
       figures.flush().catch(onError)
     }, EVERY_MS).unref()
-  }
+  })
 
   function turn(at: number): void {
     if (current.size > 0) past.push({ minute, counts: current })

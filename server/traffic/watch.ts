@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import type { App } from '#server/app/app.ts'
 import type { Database } from '#server/db/database.ts'
 import { AppError } from '#server/error.ts'
@@ -20,7 +19,7 @@ export type Try = {
   method: Method
   ip: string
   userAgent: string | undefined
-  /** What a proof is told by when it comes again. */
+  /** What a proof is told by when it comes again: its own hash, which only who has the bot's token can make. */
   proof?: string | undefined
   /** A solved challenge, if one came with it. */
   solution?: string | undefined
@@ -336,7 +335,12 @@ export function createTraffic(
     const uses = minute.sum(key, 'succeeded', at)
     const many = uses >= rules.replayed_proofs.threshold || minute.distinct(key, at) >= MOST_NETWORKS
     if (many && rules.replayed_proofs.mode !== 'off')
-      find('replayed_proofs', attempt, { kind: 'proof', key, value: key.slice(6, 22) }, { tries: uses, confidence: 90 })
+      find(
+        'replayed_proofs',
+        attempt,
+        { kind: 'proof', key, value: attempt.proof!.slice(0, 16) },
+        { tries: uses, confidence: 90 },
+      )
   }
 
   function noteSuccess(
@@ -429,7 +433,7 @@ function remember(counts: { who: Set<string> | undefined }, what: string, most: 
 }
 
 const proofKey = ({ app, proof }: Try): string | undefined =>
-  proof === undefined ? undefined : `proof ${createHash('sha256').update(`${app.id} ${proof}`).digest('hex')}`
+  proof === undefined ? undefined : `proof ${app.id} ${proof}`
 
 /** What a refusal says of the try. What is wrong with the app or with us says nothing of who tries. */
 function failureOf(method: Method, code: string): 'failed' | 'spent' | 'codes' | 'stopped' | undefined {
