@@ -76,6 +76,40 @@ export const states: State[] = [
     },
   },
   {
+    name: 'replay question',
+    path: '/notifications?status=retrying',
+    enter: async (page) => {
+      await page.getByRole('button', { name: 'Replay all that match…' }).click()
+      await page.getByRole('dialog').getByText('of all apps').waitFor()
+    },
+  },
+  {
+    name: 'tried endpoint with a new secret',
+    path: '/apps',
+    enter: async (page) => {
+      await page.getByRole('link', { name: 'Ton Quest', exact: true }).click()
+      await page.getByRole('link', { name: 'Webhooks' }).click()
+      await page.getByRole('link', { name: /\/ok$/ }).click()
+      await page.getByRole('button', { name: 'New secret…' }).click()
+      await page.getByRole('button', { name: 'Make a new secret' }).click()
+      await page.getByText('shown this once').waitFor()
+      await page.getByRole('button', { name: 'Send test event' }).click()
+      await page.getByText('The receiver took it').waitFor()
+    },
+  },
+  {
+    name: 'checked signature',
+    path: '/apps',
+    enter: async (page) => {
+      await page.getByRole('link', { name: 'Ton Quest', exact: true }).click()
+      await page.getByRole('link', { name: 'Webhooks' }).click()
+      await page.getByLabel('Headers', { exact: true }).fill('webhook-id: evt_1')
+      await page.getByLabel('Secret', { exact: true }).fill('whsec_c2VjcmV0')
+      await page.getByRole('button', { name: 'Check signature' }).click()
+      await page.getByText('A receiver refuses it').waitFor()
+    },
+  },
+  {
     name: 'inspected token',
     path: '/tokens',
     enter: async (page) => (
