@@ -46,7 +46,8 @@ export function signatureRoutes(runtime: Runtime, body: RequestHandler[]): Route
   router.post('/v1/me/signature/reset', ...body, async (request, response) => {
     const access = await authenticate(runtime, request, response)
     parse(z.strictObject({}), request.body)
-    sendJson(response, await requestReset(runtime, access, originOf(runtime, request)), 202)
+    const origin = originOf(runtime, request)
+    sendJson(response, await inTurn(runtime, access, () => requestReset(runtime, access, origin)), 202)
   })
   router.all('/v1/me/signature/reset', methodNotAllowed('POST'))
 
