@@ -3,6 +3,7 @@ import { appAt } from './app/app.ts'
 import { COOKIE_IDLE_MS } from './operator/tokens.ts'
 import { deleteExpiredOperatorTokens } from './operator/store.ts'
 import type { Transaction } from './db/database.ts'
+import { deleteOldEmails } from './email/store.ts'
 import type { Runtime } from './runtime.ts'
 import { timedOut } from './session/session.ts'
 import { endSession, walkLive } from './session/store.ts'
@@ -21,6 +22,9 @@ const MARGIN_MS = 10_000
 /** An expired opaque token is kept this long, so that its bearer is told that it expired and not that it never was. */
 const TOKEN_MEMORY_MS = 3_600_000
 const KEY_MEMORY_MS = 86_400_000
+/** Mails are kept for so long that a complaint about one can still be answered. */
+const EMAIL_MEMORY_MS = 30 * 86_400_000
+const MOST_EMAILS = 1_000
 
 export type Swept = {
   sessions: number
@@ -29,6 +33,7 @@ export type Swept = {
   tokens: number
   operatorTokens: number
   keys: number
+  emails: number
   /** Where the next pass goes on; 0 is the beginning. */
   next: number
 }
@@ -49,6 +54,7 @@ export async function sweep(runtime: Runtime, from = 0): Promise<Swept> {
     proofs: await transaction((tx) => deleteExpiredProofs(tx, now)),
     tokens: await transaction((tx) => deleteExpiredTokens(tx, ago(TOKEN_MEMORY_MS))),
     operatorTokens: await transaction((tx) => deleteExpiredOperatorTokens(tx, now, ago(COOKIE_IDLE_MS))),
+    emails: await transaction((tx) => deleteOldEmails(tx, ago(EMAIL_MEMORY_MS), MOST_EMAILS)),
     keys: await transaction((tx) => deleteWithdrawnKeys(tx, ago(KEY_MEMORY_MS))),
     next,
   }
