@@ -3,6 +3,7 @@ import { appAt } from './app/app.ts'
 import { COOKIE_IDLE_MS } from './operator/tokens.ts'
 import { deleteExpiredOperatorTokens } from './operator/store.ts'
 import type { Transaction } from './db/database.ts'
+import { deleteOldEmails } from './email/store.ts'
 import { AppError } from './error.ts'
 import { unblockUser } from './identity/block.ts'
 import { mailPendingLinks } from './identity/linkMail.ts'
@@ -33,6 +34,9 @@ const TOKEN_MEMORY_MS = 3_600_000
 const KEY_MEMORY_MS = 86_400_000
 /** Longer than any access token lives. */
 const ERASURE_MEMORY_MS = 90_000_000
+/** Mails are kept for so long that a complaint about one can still be answered. */
+const EMAIL_MEMORY_MS = 30 * 86_400_000
+const MOST_EMAILS = 1_000
 
 export type Swept = {
   sessions: number
@@ -46,6 +50,7 @@ export type Swept = {
   /** Blocks that have run out, of users among others, who may come in again. */
   blocks: number
   erasures: number
+  emails: number
   /** Where the next pass goes on; 0 is the beginning. */
   next: number
 }
@@ -70,6 +75,7 @@ export async function sweep(runtime: Runtime, from = 0): Promise<Swept> {
     tokens: await transaction((tx) => deleteExpiredTokens(tx, ago(TOKEN_MEMORY_MS))),
     operatorTokens: await transaction((tx) => deleteExpiredOperatorTokens(tx, now, ago(COOKIE_IDLE_MS))),
     blocks: await endBlocks(runtime),
+    emails: await transaction((tx) => deleteOldEmails(tx, ago(EMAIL_MEMORY_MS), MOST_EMAILS)),
     keys: await transaction((tx) => deleteWithdrawnKeys(tx, ago(KEY_MEMORY_MS))),
     erasures: await transaction((tx) => deleteOldErasures(tx, ago(ERASURE_MEMORY_MS))),
     next,

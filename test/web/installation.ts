@@ -5,6 +5,7 @@ import { cliActor } from '../../server/operator/audit.ts'
 import { createOperator } from '../../server/operator/create.ts'
 import type { App } from '../../server/app/app.ts'
 import type { Role } from '../../server/operator/operator.ts'
+import { queueMail } from '../support/mail.ts'
 import { password } from '../support/operator.ts'
 import { local } from '../support/events.ts'
 import { call, startServer, type Answer, type TestServer } from '../support/server.ts'
@@ -77,7 +78,7 @@ export type Populated = {
   server: TestServer
   apps: { quest: App; wallet: App; arena: App }
   /** Ids that pages are opened with. */
-  ids: { session: string; evicted: string; user: string; app: string }
+  ids: { session: string; evicted: string; user: string; app: string; email: string }
   events: Awaited<ReturnType<typeof addEvents>>
   /** The access token of a session that lives. */
   token: string
@@ -164,10 +165,11 @@ export async function populate(server: TestServer, signIns = 16): Promise<Popula
     people.slice(0, 4).map(({ id }) => String(id)),
   )
   const { session, user, accessToken } = last.body
+  const email = await sendMails(server, quest, user.id)
   return {
     server,
     apps: { quest, wallet, arena },
-    ids: { session: session.id, evicted: first.body['session'].id, user: user.id, app: quest.publicId },
+    ids: { session: session.id, evicted: first.body['session'].id, user: user.id, app: quest.publicId, email },
     events,
     token: accessToken,
   }
@@ -188,4 +190,24 @@ async function attack(server: TestServer, app: App): Promise<void> {
     value: '192.0.2.0/24',
     reason: 'Sold accounts, ticket 4711',
   })
+}
+
+/** What somebody's mishaps with their signature made us write; the public id of one with a code. */
+async function sendMails(server: TestServer, app: App, user: string): Promise<string> {
+  const { ids } = server.runtime.vault
+  const mail = { app, userId: ids.parse('usr', user)!, to: 'jack@quest.example.com' }
+  const facts = { userName: 'Jack', ip: '203.0.113.7', device: 'Telegram on iPhone' }
+  const id = await queueMail(server, {
+    ...mail,
+    kind: 'verification_code_reset_signature',
+    variables: { ...facts, code: '493817' },
+  })
+  for (const [kind, to] of [
+    ['signature_updated', 'jack@quest.example.com'],
+    ['recovery_questions_updated', 'a.very.long.address.for.a.small.window@mail.quest.example.com'],
+    ['signature_reset_failed', 'nobody'],
+  ] as const)
+    await queueMail(server, { ...mail, kind, to, variables: facts })
+  await server.runtime.mailer.pass()
+  return ids.seal('eml', id)
 }
