@@ -312,7 +312,7 @@ describe('what is remembered of a token', () => {
     expect(tokenInfo.asked.length).toBe(1)
     const checks = await Promise.all(logins.map(({ body }) => checkSession(server, body['accessToken'])))
     expect(checks.filter(({ status }) => status === 200).length).toBe(1)
-  })
+  }, 30_000)
 
   test('a refused one is asked about again after five seconds', async () => {
     const { server, tokenInfo, app } = await startSso()
