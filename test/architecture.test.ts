@@ -26,7 +26,7 @@ const rules: Rules = {
   'server/identity': [
     ...[...base, ...data, ...edges],
     ...['server/app', 'server/operator', 'server/profile', 'server/session', 'server/token', 'server/ton/address.ts'],
-    'server/event',
+    ...['server/event', 'server/email/queue.ts', 'server/signature'],
   ],
   'server/session': [
     ...[...base, ...data, ...edges],
@@ -52,7 +52,7 @@ const rules: Rules = {
   ],
   'server/webhook': [
     ...[...base, ...data, ...edges, 'server/app', 'server/operator'],
-    ...['server/event', 'server/delivery', 'server/http/outbound'],
+    ...['server/event', 'server/delivery', 'server/http/outbound', 'server/token/jwt.ts'],
   ],
   'server/notification': [
     ...[
@@ -66,6 +66,10 @@ const rules: Rules = {
       'server/token',
     ],
     ...['server/event', 'server/delivery', 'server/webhook'],
+  ],
+  'server/email': [
+    ...[...base, ...data, ...edges, 'server/app', 'server/identity', 'server/operator', 'server/event'],
+    ...['liquidjs', 'htmlparser2', 'caniemail', 'nodemailer'],
   ],
   'server/profile': [...base, ...data, 'server/app', 'server/token'],
   'server/telegram': [
@@ -88,6 +92,10 @@ const rules: Rules = {
     ...['server/app', 'server/chain', 'server/identity', 'server/profile', 'server/session', 'server/token'],
     'server/traffic',
     ...['@ton/core', 'graphql', 'graphql-yoga', '@graphql-yoga/render-graphiql', '@escape.tech'],
+  ],
+  'server/signature': [
+    ...[...base, ...data, 'server/http', 'express', 'server/app', 'server/email/queue.ts', 'server/identity'],
+    ...['server/operator', 'server/session', 'server/token'],
   ],
   'server/chain': [
     ...base,
@@ -134,8 +142,8 @@ const rules: Rules = {
   'server/console': [
     ...[...base, 'server/http', 'express', 'sirv', '@trpc/server', 'trpc-to-openapi'],
     ...['server/app', 'server/identity', 'server/operator', 'server/session', 'server/token'],
-    ...['server/retention', 'server/stats', 'server/traffic'],
-    ...['server/event', 'server/delivery', 'server/webhook', 'server/notification'],
+    ...['server/retention', 'server/stats', 'server/traffic', 'server/sso'],
+    ...['server/event', 'server/delivery', 'server/webhook', 'server/notification', 'server/email'],
   ],
 }
 

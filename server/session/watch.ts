@@ -42,8 +42,6 @@ export function watchSession(runtime: Runtime, watcher: Watcher): (() => void) |
     const [oldest] = own
     forget(hub, oldest!)
     oldest!.tell(undefined, {})
-    // Forgetting the last one would have removed the set.
-    hub.watchers.set(watcher.sessionId, own)
   }
   own.add(watcher)
   hub.count++

@@ -6,6 +6,7 @@ import { AppError } from '#server/error.ts'
 import { typesOf } from '#server/event/types.ts'
 import { recordAudit, type Actor } from '#server/operator/audit.ts'
 import type { Runtime } from '#server/runtime.ts'
+import { LOGOUT_TYPE } from './logoutToken.ts'
 import { openSecrets, sealSecrets, type EndpointSecrets } from './secrets.ts'
 import { defaults, type EndpointPatch, type NewEndpoint } from './settings.ts'
 import { newKeyPair, newSecret } from './sign.ts'
@@ -28,7 +29,8 @@ export async function createEndpoint(
   input: NewEndpoint,
 ): Promise<{ row: EndpointRow; secret: string }> {
   await assertTypes(runtime, app, input.types)
-  const { secret = newSecret(), headers, asymmetric, types, ...rest } = { ...defaults, ...defined(input) }
+  const { secret = newSecret(), headers, asymmetric, ...rest } = { ...defaults, ...defined(input) }
+  const types = rest.payloadFormat === 'logout_token' ? [LOGOUT_TYPE] : rest.types
   const pair = asymmetric ? newKeyPair() : undefined
   const secrets: EndpointSecrets = {
     signing: [{ secret }],
@@ -69,7 +71,7 @@ export async function changeEndpoint(
   patch: EndpointPatch,
 ): Promise<EndpointRow> {
   await assertTypes(runtime, app, patch.types)
-  const { headers, asymmetric, types, state, sendHeld = false, ...rest } = defined(patch)
+  const { headers, asymmetric, types: wanted, state, sendHeld = false, ...rest } = defined(patch)
   const now = runtime.now()
   const row = await runtime.db.transaction(async (tx) => {
     await tx.lock(`app ${app.id}`)
@@ -86,6 +88,8 @@ export async function changeEndpoint(
       publicKey = pair.publicKey
       secrets.privateJwk = pair.privateJwk
     }
+    const { payloadFormat = before.payloadFormat } = rest
+    const types = payloadFormat === 'logout_token' ? [LOGOUT_TYPE] : wanted
     const turned = state !== undefined && state !== before.state
     const after = await updateEndpoint(tx, id, {
       ...rest,

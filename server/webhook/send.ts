@@ -4,6 +4,7 @@ import type { Claimed, ClaimedEvent } from '#server/delivery/store.ts'
 import { extendPayload } from '#server/event/payload.ts'
 import type { FaultCode } from '#server/http/outbound/fault.ts'
 import type { Runtime } from '#server/runtime.ts'
+import { logoutForm } from './logoutToken.ts'
 import { signingKeys, type EndpointSecrets } from './secrets.ts'
 import { sign, type SigningKeys } from './sign.ts'
 
@@ -18,6 +19,9 @@ export type Target = {
   address: URL
   timeoutMs: number
   secrets: EndpointSecrets
+  appId: number
+  /** Takes logout tokens instead of events. */
+  logout: boolean
 }
 
 /** What was said on the wire, as the log keeps it. */
@@ -46,6 +50,19 @@ export function bodyOf(
   }
 }
 
+type Told = { id: string; timestamp: number; signature: string; type: string; number: number }
+
+/** What a request says besides the endpoint's own headers; `number` counts the tries from 1. */
+export const headersOf = ({ id, timestamp, signature, type, number }: Told): Record<string, string> => ({
+  'content-type': 'application/json',
+  'user-agent': 'Gatehouse/0.1 (Standard Webhooks 1.0)',
+  'webhook-id': id,
+  'webhook-timestamp': String(timestamp),
+  'webhook-signature': signature,
+  'x-gatehouse-event': type,
+  'x-gatehouse-attempt': String(number),
+})
+
 /** Sends one delivery to an endpoint, signed as Standard Webhooks 1.0.0 says, and judges the answer. Never throws for what a receiver does. */
 export async function sendWebhook(
   runtime: Runtime,
@@ -54,7 +71,9 @@ export async function sendWebhook(
   event: ClaimedEvent,
 ): Promise<Attempt> {
   const at = runtime.now()
-  const { id, body } = bodyOf(runtime, delivery, event)
+  const { id, body: payload } = bodyOf(runtime, delivery, event)
+  const form = target.logout ? await logoutForm(runtime, target.appId, { type: event.type, payload }, at) : undefined
+  const body = form ?? payload
   const timestamp = Math.floor(at.getTime() / 1000)
   const signature = sign(keysOf(target, at), { id, timestamp, body })
   const own = target.secrets.headers
@@ -65,13 +84,8 @@ export async function sendWebhook(
     method: 'POST',
     headers: {
       ...own,
-      'content-type': 'application/json',
-      'user-agent': 'Gatehouse/0.1 (Standard Webhooks 1.0)',
-      'webhook-id': id,
-      'webhook-timestamp': String(timestamp),
-      'webhook-signature': signature,
-      'x-gatehouse-event': event.type,
-      'x-gatehouse-attempt': String(delivery.tries + 1),
+      ...headersOf({ id, timestamp, signature, type: event.type, number: delivery.tries + 1 }),
+      ...(form !== undefined && { 'content-type': 'application/x-www-form-urlencoded' }),
     },
     body,
     timeoutMs: target.timeoutMs,

@@ -1,13 +1,17 @@
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { changeApp } from '../../server/app/change.ts'
 import { cliActor } from '../../server/operator/audit.ts'
 import { createOperator } from '../../server/operator/create.ts'
 import type { App } from '../../server/app/app.ts'
 import type { Role } from '../../server/operator/operator.ts'
 import { password } from '../support/operator.ts'
+import { local } from '../support/events.ts'
 import { call, startServer, type Answer, type TestServer } from '../support/server.ts'
 import { signInWithTelegram } from '../support/signIn.ts'
 import { createBlock } from '../../server/traffic/blocks.ts'
 import { botToken, initData, person, type TelegramPerson } from '../support/telegram.ts'
+import { addEvents } from './events.ts'
 import { account, newWallet, tonProof, type TestWallet } from '../support/wallet.ts'
 
 export const devices = {
@@ -21,7 +25,7 @@ const agents = Object.values(devices)
 
 /** A real server with real time; `clock.pass` moves it against the world's clock. */
 export async function startInstallation(): Promise<TestServer> {
-  const server = await startServer({ keep: true, env: { GATEHOUSE_TRUST_PROXY: '127.0.0.0/8' } })
+  const server = await startServer({ keep: true, env: { GATEHOUSE_TRUST_PROXY: '127.0.0.0/8', ...local } })
   let ahead = 0
   Object.defineProperty(server.clock, 'now', {
     get: () => new Date(Date.now() + ahead),
@@ -74,8 +78,40 @@ export type Populated = {
   apps: { quest: App; wallet: App; arena: App }
   /** Ids that pages are opened with. */
   ids: { session: string; evicted: string; user: string; app: string }
+  events: Awaited<ReturnType<typeof addEvents>>
   /** The access token of a session that lives. */
   token: string
+}
+
+/** The app's own server, which knows one token well and answers for it too late; and some sign-ins that it refuses. */
+async function refuseTokens(server: TestServer, app: App): Promise<void> {
+  const upstream = createServer((request, response) => {
+    const now = Math.floor(Date.now() / 1000)
+    const claims = {
+      sub: 'ann',
+      iat: now - 900,
+      exp: now - 300,
+      aud: 'ton-quest',
+      email: 'ann@example.com',
+      name: 'Ann',
+    }
+    if (!request.url!.includes('ann')) response.writeHead(401).end()
+    else response.setHeader('content-type', 'application/json').end(JSON.stringify(claims))
+  }).unref()
+  await new Promise<void>((resolve) => upstream.listen(0, '127.0.0.1', resolve))
+  const { port } = upstream.address() as AddressInfo
+  await changeApp(server.runtime, cliActor, app.id, {
+    sso: {
+      tokenInfoUrl: `http://127.0.0.1:${port}/tokeninfo`,
+      tokenIn: 'query:token',
+      headers: { 'x-api-key': 'key' },
+    },
+  })
+  for (const token of ['ann-1', 'ann-2', 'somebody', 'somebody-else'])
+    await call(server, 'POST', `/v1/apps/${app.slug}/sso/login`, {
+      body: { token },
+      headers: { 'x-forwarded-for': '203.0.113.7' },
+    })
 }
 
 /** A day in the life of three apps: some dozens of people sign in through the public API, with what Telegram and wallets really sign. */
@@ -121,11 +157,18 @@ export async function populate(server: TestServer, signIns = 16): Promise<Popula
   last = await signIn(server, quest, people[0]!, devices.mac)
   clock.now = new Date()
   await attack(server, quest)
+  await refuseTokens(server, quest)
+  const events = await addEvents(
+    server,
+    quest,
+    people.slice(0, 4).map(({ id }) => String(id)),
+  )
   const { session, user, accessToken } = last.body
   return {
     server,
     apps: { quest, wallet, arena },
     ids: { session: session.id, evicted: first.body['session'].id, user: user.id, app: quest.publicId },
+    events,
     token: accessToken,
   }
 }
