@@ -41,7 +41,7 @@ test('a mail is written, checked, tried out, published, compared and taken back'
   await subject.fill('{{ app.name }} says: changed')
   await page.getByText('Ton Quest says: changed').waitFor()
 
-  await page.getByRole('button', { name: 'Dark' }).click()
+  await page.getByRole('button', { name: 'Dark', exact: true }).click()
   await mail().locator('.card').waitFor()
   const background = () =>
     mail()
@@ -52,7 +52,7 @@ test('a mail is written, checked, tried out, published, compared and taken back'
   await mail().getByText('<script>alert(1)</script>').waitFor()
   await page.getByRole('button', { name: 'Text', exact: true }).last().click()
   await page.getByLabel('Text part').getByText('Ton Quest').first().waitFor()
-  await page.getByRole('button', { name: 'Desktop' }).click()
+  await page.getByRole('button', { name: 'Desktop', exact: true }).click()
   expect(await audit(page, [1440])).toEqual([])
 
   await page.getByRole('button', { name: 'Save draft' }).click()

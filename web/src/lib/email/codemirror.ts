@@ -68,7 +68,7 @@ export function createEditor({ host, label, text, isHtml, variables, onchange }:
         closeBrackets(),
         lintGutter(),
         EditorView.lineWrapping,
-        EditorView.contentAttributes.of({ 'aria-label': label, spellcheck: 'false' }),
+        EditorView.contentAttributes.of({ 'aria-label': label, spellcheck: 'false', tabindex: '0' }),
         autocompletion({ override: [complete] }),
         // Escape, then Tab, leaves the editor: otherwise the keyboard would be caught.
         keymap.of([...completionKeymap, ...defaultKeymap, ...historyKeymap, indentWithTab]),
