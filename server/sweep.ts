@@ -3,6 +3,9 @@ import { appAt } from './app/app.ts'
 import { COOKIE_IDLE_MS } from './operator/tokens.ts'
 import { deleteExpiredOperatorTokens } from './operator/store.ts'
 import type { Transaction } from './db/database.ts'
+import { deleteOldHours } from './delivery/store.ts'
+import { MEMORY_MS as ANSWER_MEMORY_MS } from './event/once.ts'
+import { deleteOldAnswers } from './event/store.ts'
 import { unblockUser } from './identity/block.ts'
 import { systemActor } from './operator/audit.ts'
 import { applyRetention } from './retention/apply.ts'
@@ -27,6 +30,8 @@ const MARGIN_MS = 10_000
 /** An expired opaque token is kept this long, so that its bearer is told that it expired and not that it never was. */
 const TOKEN_MEMORY_MS = 3_600_000
 const KEY_MEMORY_MS = 86_400_000
+/** The health of endpoints by the hour is of use for some weeks. */
+const HOURS_KEPT_MS = 90 * 86_400_000
 
 export type Swept = {
   sessions: number
@@ -35,6 +40,9 @@ export type Swept = {
   tokens: number
   operatorTokens: number
   keys: number
+  /** Answers under an idempotency key, and how endpoints did by the hour. */
+  answers: number
+  hours: number
   /** Blocks that have run out, of users among others, who may come in again. */
   blocks: number
   /** Where the next pass goes on; 0 is the beginning. */
@@ -59,6 +67,8 @@ export async function sweep(runtime: Runtime, from = 0): Promise<Swept> {
     operatorTokens: await transaction((tx) => deleteExpiredOperatorTokens(tx, now, ago(COOKIE_IDLE_MS))),
     blocks: await endBlocks(runtime),
     keys: await transaction((tx) => deleteWithdrawnKeys(tx, ago(KEY_MEMORY_MS))),
+    answers: await transaction((tx) => deleteOldAnswers(tx, ago(ANSWER_MEMORY_MS))),
+    hours: await transaction((tx) => deleteOldHours(tx, Math.floor(ago(HOURS_KEPT_MS).getTime() / 3_600_000))),
     next,
   }
 }

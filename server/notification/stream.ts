@@ -1,4 +1,4 @@
-import type { Request, Response } from 'express'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { AppError } from '#server/error.ts'
 import { bearerToken } from '#server/http/authenticate.ts'
 import type { Runtime } from '#server/runtime.ts'
@@ -21,8 +21,8 @@ const open = new WeakMap<Runtime, Map<number, number>>()
  */
 export async function streamInbox(
   runtime: Runtime,
-  request: Request,
-  response: Response,
+  request: IncomingMessage,
+  response: ServerResponse,
   access: Access,
 ): Promise<void> {
   const { userId } = access.session
