@@ -1,4 +1,5 @@
 import type { RequestListener } from 'node:http'
+import { startWatcher } from './chain/worker.ts'
 import type { Config } from './config.ts'
 import { closeRuntime, createRuntime } from './createRuntime.ts'
 import { migrate } from './db/migrate.ts'
@@ -42,6 +43,7 @@ export async function startGatehouse(
     http.app = createHttp(runtime)
     const sweeper = startSweep(runtime)
     const stats = startStats(runtime)
+    const watcher = startWatcher(runtime)
     await runtime.traffic.reload()
     runtime.outbox.start()
     const { publicUrl } = runtime.config
@@ -56,6 +58,7 @@ export async function startGatehouse(
         await drain(server, PATIENCE_MS, FAREWELL_MS)
         await sweeper.stop()
         await stats.stop()
+        await watcher.stop()
         await runtime.outbox.stop()
         await closeRuntime(runtime)
       },

@@ -6,6 +6,7 @@ import type { Transaction } from './db/database.ts'
 import { deleteOldHours } from './delivery/store.ts'
 import { MEMORY_MS as ANSWER_MEMORY_MS } from './event/once.ts'
 import { deleteOldAnswers } from './event/store.ts'
+import { AppError } from './error.ts'
 import { unblockUser } from './identity/block.ts'
 import { systemActor } from './operator/audit.ts'
 import { applyRetention } from './retention/apply.ts'
@@ -14,7 +15,7 @@ import { timedOut } from './session/session.ts'
 import { endSession, walkLive } from './session/store.ts'
 import { tellAllEnded } from './session/tell.ts'
 import { deleteExpiredProofs } from './telegram/store.ts'
-import { deleteExpiredTokens, deleteWithdrawnKeys } from './token/store.ts'
+import { deleteExpiredTokens, deleteOldErasures, deleteWithdrawnKeys } from './token/store.ts'
 import { deleteExpiredNonces } from './ton/store.ts'
 import { deleteExpiredBlocks, listExpiredUserBlocks } from './traffic/store.ts'
 
@@ -32,6 +33,8 @@ const TOKEN_MEMORY_MS = 3_600_000
 const KEY_MEMORY_MS = 86_400_000
 /** The health of endpoints by the hour is of use for some weeks. */
 const HOURS_KEPT_MS = 90 * 86_400_000
+/** Longer than any access token lives. */
+const ERASURE_MEMORY_MS = 90_000_000
 
 export type Swept = {
   sessions: number
@@ -45,6 +48,7 @@ export type Swept = {
   hours: number
   /** Blocks that have run out, of users among others, who may come in again. */
   blocks: number
+  erasures: number
   /** Where the next pass goes on; 0 is the beginning. */
   next: number
 }
@@ -69,6 +73,7 @@ export async function sweep(runtime: Runtime, from = 0): Promise<Swept> {
     keys: await transaction((tx) => deleteWithdrawnKeys(tx, ago(KEY_MEMORY_MS))),
     answers: await transaction((tx) => deleteOldAnswers(tx, ago(ANSWER_MEMORY_MS))),
     hours: await transaction((tx) => deleteOldHours(tx, Math.floor(ago(HOURS_KEPT_MS).getTime() / 3_600_000))),
+    erasures: await transaction((tx) => deleteOldErasures(tx, ago(ERASURE_MEMORY_MS))),
     next,
   }
 }
@@ -77,8 +82,13 @@ export async function sweep(runtime: Runtime, from = 0): Promise<Swept> {
 async function endBlocks(runtime: Runtime): Promise<number> {
   const now = runtime.now()
   for (const { userId } of await listExpiredUserBlocks(runtime.db, now))
-    if (userId !== null) await unblockUser(runtime, systemActor, userId).catch(() => undefined)
+    if (userId !== null) await unblockUser(runtime, systemActor, userId).catch(ignoreGone)
   return runtime.db.transaction((tx) => deleteExpiredBlocks(tx, now))
+}
+
+/** Somebody who was erased meanwhile needs no unblocking. */
+function ignoreGone(error: unknown): void {
+  if (!(error instanceof AppError && error.code === 'not_found')) throw error
 }
 
 /** Ends sessions that time has ended, each in the moment and for the reason it was over. */

@@ -32,7 +32,16 @@ const rules: Rules = {
     ...[...base, ...data, ...edges],
     ...['server/app', 'server/identity', 'server/operator', 'server/token', 'server/event'],
   ],
-  'server/token': [...base, ...data, ...edges, 'server/app', 'server/operator', 'server/session', 'jose'],
+  'server/token': [
+    ...base,
+    ...data,
+    ...edges,
+    'server/app',
+    'server/identity',
+    'server/operator',
+    'server/session',
+    'jose',
+  ],
   'server/event': [
     ...[...base, ...data, ...edges, 'server/app', 'server/identity', 'server/operator'],
     ...['server/delivery', 'server/notification', 'ajv', 'intl-messageformat', '@formatjs/icu-messageformat-parser'],
@@ -125,7 +134,7 @@ const rules: Rules = {
   'server/console': [
     ...[...base, 'server/http', 'express', 'sirv', '@trpc/server', 'trpc-to-openapi'],
     ...['server/app', 'server/identity', 'server/operator', 'server/session', 'server/token'],
-    ...['server/retention', 'server/stats', 'server/traffic'],
+    ...['server/retention', 'server/stats', 'server/traffic', 'server/sso'],
     ...['server/event', 'server/delivery', 'server/webhook', 'server/notification'],
   ],
 }

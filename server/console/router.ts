@@ -11,6 +11,7 @@ import {
 } from '#server/operator/console.ts'
 import { retentionRouter } from '#server/retention/console.ts'
 import { sessionsRouter } from '#server/session/console.ts'
+import { ssoRouter } from '#server/sso/console.ts'
 import { keysRouter, tokensRouter } from '#server/token/console.ts'
 import { blocksRouter, trafficRouter } from '#server/traffic/console.ts'
 import { webhooksRouter } from '#server/webhook/console.ts'
@@ -25,6 +26,7 @@ export const consoleRouter = router({
   overview: overviewRouter,
   apps: appsRouter,
   apiKeys: apiKeysRouter,
+  sso: ssoRouter,
   webhooks: webhooksRouter,
   eventTypes: eventTypesRouter,
   notifications: notificationsRouter,

@@ -146,9 +146,13 @@ export function createTraffic(
     const place = placeOf(attempt.ip)
     const entry = lists.find(place, attempt.app.id, at)
     if (entry?.effect === 'allow') return
-    if (entry) stop(attempt, 'block', blocked(entry, at))
-    if (active.size === 0) return
     const keys = keysOf(attempt.app, place)
+    if (entry) {
+      const cause = entry.automatic ? (active.get(keys.address) ?? active.get(keys.network)) : undefined
+      if (cause) noteStopped(cause.finding)
+      stop(attempt, cause?.detector ?? 'block', blocked(entry, at))
+    }
+    if (active.size === 0) return
     for (const key of [proofKey(attempt), keys.address, keys.network]) {
       const answer = key === undefined ? undefined : active.get(key)
       if (!answer) continue
@@ -162,6 +166,12 @@ export function createTraffic(
     }
   }
 
+  function noteStopped(finding: Finding): void {
+    finding.stopped++
+    finding.lastSeenAt = now()
+    notes.finding(finding)
+  }
+
   async function meet(attempt: Try, answer: Active, at: number): Promise<void> {
     const seconds = Math.max(1, Math.ceil((answer.until - at) / 1000))
     switch (answer.answer) {
@@ -172,12 +182,12 @@ export function createTraffic(
           answer.next = at + 1_000
           return
         }
-        answer.finding.stopped++
+        noteStopped(answer.finding)
         return stop(attempt, answer.detector, tooMany(1))
       case 'challenge': {
         const { publicId } = attempt.app
         if (attempt.solution && (await challenges.solved(attempt.solution, publicId, now()))) return
-        answer.finding.stopped++
+        noteStopped(answer.finding)
         const challenge = await challenges.make(publicId, now())
         return stop(
           attempt,
@@ -188,7 +198,7 @@ export function createTraffic(
         )
       }
       case 'block':
-        answer.finding.stopped++
+        noteStopped(answer.finding)
         if (answer.finding.kind === 'proof')
           return stop(
             attempt,

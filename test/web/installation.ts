@@ -1,3 +1,5 @@
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { changeApp } from '../../server/app/change.ts'
 import { cliActor } from '../../server/operator/audit.ts'
 import { createOperator } from '../../server/operator/create.ts'
@@ -21,7 +23,10 @@ const agents = Object.values(devices)
 
 /** A real server with real time; `clock.pass` moves it against the world's clock. */
 export async function startInstallation(): Promise<TestServer> {
-  const server = await startServer({ keep: true, env: { GATEHOUSE_TRUST_PROXY: '127.0.0.0/8' } })
+  const server = await startServer({
+    keep: true,
+    env: { GATEHOUSE_TRUST_PROXY: '127.0.0.0/8', GATEHOUSE_ALLOW_NETWORKS: '127.0.0.1' },
+  })
   let ahead = 0
   Object.defineProperty(server.clock, 'now', {
     get: () => new Date(Date.now() + ahead),
@@ -78,6 +83,37 @@ export type Populated = {
   token: string
 }
 
+/** The app's own server, which knows one token well and answers for it too late; and some sign-ins that it refuses. */
+async function refuseTokens(server: TestServer, app: App): Promise<void> {
+  const upstream = createServer((request, response) => {
+    const now = Math.floor(Date.now() / 1000)
+    const claims = {
+      sub: 'ann',
+      iat: now - 900,
+      exp: now - 300,
+      aud: 'ton-quest',
+      email: 'ann@example.com',
+      name: 'Ann',
+    }
+    if (!request.url!.includes('ann')) response.writeHead(401).end()
+    else response.setHeader('content-type', 'application/json').end(JSON.stringify(claims))
+  }).unref()
+  await new Promise<void>((resolve) => upstream.listen(0, '127.0.0.1', resolve))
+  const { port } = upstream.address() as AddressInfo
+  await changeApp(server.runtime, cliActor, app.id, {
+    sso: {
+      tokenInfoUrl: `http://127.0.0.1:${port}/tokeninfo`,
+      tokenIn: 'query:token',
+      headers: { 'x-api-key': 'key' },
+    },
+  })
+  for (const token of ['ann-1', 'ann-2', 'somebody', 'somebody-else'])
+    await call(server, 'POST', `/v1/apps/${app.slug}/sso/login`, {
+      body: { token },
+      headers: { 'x-forwarded-for': '203.0.113.7' },
+    })
+}
+
 /** A day in the life of three apps: some dozens of people sign in through the public API, with what Telegram and wallets really sign. */
 export async function populate(server: TestServer, signIns = 16): Promise<Populated> {
   const { clock, runtime } = server
@@ -121,6 +157,7 @@ export async function populate(server: TestServer, signIns = 16): Promise<Popula
   last = await signIn(server, quest, people[0]!, devices.mac)
   clock.now = new Date()
   await attack(server, quest)
+  await refuseTokens(server, quest)
   const { session, user, accessToken } = last.body
   return {
     server,
