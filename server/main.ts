@@ -46,6 +46,7 @@ export async function startGatehouse(
     const watcher = startWatcher(runtime)
     await runtime.traffic.reload()
     runtime.outbox.start()
+    runtime.mailer.start()
     const { publicUrl } = runtime.config
     if (publicUrl.startsWith('http:') && !/^http:\/\/(localhost|127\.|\[::1\])/.test(publicUrl))
       runtime.log.warn(`GATEHOUSE_PUBLIC_URL is ${publicUrl}: without https, tokens and passwords travel in the clear`)
@@ -60,6 +61,7 @@ export async function startGatehouse(
         await stats.stop()
         await watcher.stop()
         await runtime.outbox.stop()
+        await runtime.mailer.stop()
         await closeRuntime(runtime)
       },
     }

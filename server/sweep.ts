@@ -8,12 +8,15 @@ import { MEMORY_MS as ANSWER_MEMORY_MS } from './event/once.ts'
 import { deleteOldAnswers } from './event/store.ts'
 import { AppError } from './error.ts'
 import { unblockUser } from './identity/block.ts'
+import { mailPendingLinks } from './identity/linkMail.ts'
+import { deleteExpiredLinks } from './identity/linkStore.ts'
 import { systemActor } from './operator/audit.ts'
 import { applyRetention } from './retention/apply.ts'
 import type { Runtime } from './runtime.ts'
 import { timedOut } from './session/session.ts'
 import { endSession, walkLive } from './session/store.ts'
 import { tellAllEnded } from './session/tell.ts'
+import { deleteExpiredCodes } from './signature/store.ts'
 import { deleteExpiredProofs } from './telegram/store.ts'
 import { deleteExpiredTokens, deleteOldErasures, deleteWithdrawnKeys } from './token/store.ts'
 import { deleteExpiredNonces } from './ton/store.ts'
@@ -40,6 +43,8 @@ export type Swept = {
   sessions: number
   nonces: number
   proofs: number
+  codes: number
+  links: number
   tokens: number
   operatorTokens: number
   keys: number
@@ -61,12 +66,15 @@ export async function sweep(runtime: Runtime, from = 0): Promise<Swept> {
   const now = runtime.now()
   const ago = (ms: number) => new Date(now.getTime() - ms)
   const { ended, next } = await endTimedOut(runtime, from, now)
+  await mailPendingLinks(runtime)
   // Each its own transaction: none of these needs another, and a login may come between.
   const transaction = <T>(work: (tx: Transaction) => Promise<T>) => runtime.db.transaction(work)
   return {
     sessions: ended,
     nonces: await transaction((tx) => deleteExpiredNonces(tx, now)),
     proofs: await transaction((tx) => deleteExpiredProofs(tx, now)),
+    codes: await transaction((tx) => deleteExpiredCodes(tx, now)),
+    links: await transaction((tx) => deleteExpiredLinks(tx, now)),
     tokens: await transaction((tx) => deleteExpiredTokens(tx, ago(TOKEN_MEMORY_MS))),
     operatorTokens: await transaction((tx) => deleteExpiredOperatorTokens(tx, now, ago(COOKIE_IDLE_MS))),
     blocks: await endBlocks(runtime),

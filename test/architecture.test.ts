@@ -26,7 +26,7 @@ const rules: Rules = {
   'server/identity': [
     ...[...base, ...data, ...edges],
     ...['server/app', 'server/operator', 'server/profile', 'server/session', 'server/token', 'server/ton/address.ts'],
-    'server/event',
+    ...['server/event', 'server/email/queue.ts', 'server/signature'],
   ],
   'server/session': [
     ...[...base, ...data, ...edges],
@@ -67,6 +67,10 @@ const rules: Rules = {
     ],
     ...['server/event', 'server/delivery', 'server/webhook'],
   ],
+  'server/email': [
+    ...[...base, ...data, ...edges, 'server/app', 'server/identity', 'server/operator', 'server/event'],
+    ...['liquidjs', 'htmlparser2', 'caniemail', 'nodemailer'],
+  ],
   'server/profile': [...base, ...data, 'server/app', 'server/token'],
   'server/telegram': [
     ...base,
@@ -88,6 +92,10 @@ const rules: Rules = {
     ...['server/app', 'server/chain', 'server/identity', 'server/profile', 'server/session', 'server/token'],
     'server/traffic',
     ...['@ton/core', 'graphql', 'graphql-yoga', '@graphql-yoga/render-graphiql', '@escape.tech'],
+  ],
+  'server/signature': [
+    ...[...base, ...data, 'server/http', 'express', 'server/app', 'server/email/queue.ts', 'server/identity'],
+    ...['server/operator', 'server/session', 'server/token'],
   ],
   'server/chain': [
     ...base,
@@ -135,7 +143,7 @@ const rules: Rules = {
     ...[...base, 'server/http', 'express', 'sirv', '@trpc/server', 'trpc-to-openapi'],
     ...['server/app', 'server/identity', 'server/operator', 'server/session', 'server/token'],
     ...['server/retention', 'server/stats', 'server/traffic', 'server/sso'],
-    ...['server/event', 'server/delivery', 'server/webhook', 'server/notification'],
+    ...['server/event', 'server/delivery', 'server/webhook', 'server/notification', 'server/email'],
   ],
 }
 

@@ -1,6 +1,8 @@
 import { apiKeysRouter, appsRouter } from '#server/app/console.ts'
 import { notificationsRouter } from '#server/delivery/console.ts'
 import { eventTypesRouter } from '#server/event/console.ts'
+import { emailTemplatesRouter } from '#server/email/console.ts'
+import { emailsRouter } from '#server/email/outboxConsole.ts'
 import { usersRouter } from '#server/identity/console.ts'
 import {
   auditRouter,
@@ -30,6 +32,8 @@ export const consoleRouter = router({
   webhooks: webhooksRouter,
   eventTypes: eventTypesRouter,
   notifications: notificationsRouter,
+  emailTemplates: emailTemplatesRouter,
+  emails: emailsRouter,
   sessions: sessionsRouter,
   users: usersRouter,
   tokens: tokensRouter,

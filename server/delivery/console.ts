@@ -218,10 +218,25 @@ export const notificationsRouter = router({
   count: procedure('view')
     .meta(rest('GET', '/notifications/count', 'Notifications', 'How many deliveries match, counted up to 10,000'))
     .input(z.object(filterInput))
-    .output(z.object({ count: z.number(), capped: z.boolean() }))
+    .output(
+      z.object({
+        count: z.number(),
+        capped: z.boolean(),
+        replayable: z
+          .number()
+          .describe(
+            'How many of them can be sent again: not what is in inboxes, nor what an endpoint that is gone was owed',
+          ),
+      }),
+    )
     .query(async ({ ctx, input }) => {
-      const count = await countLog(ctx.runtime.db, await readFilter(ctx.runtime, ctx.operator, input), MOST_COUNTED)
-      return { count, capped: count >= MOST_COUNTED }
+      const { db } = ctx.runtime
+      const filter = await readFilter(ctx.runtime, ctx.operator, input)
+      const [count, replayable] = await Promise.all([
+        countLog(db, filter, MOST_COUNTED),
+        countLog(db, { ...filter, replayable: true }, MOST_COUNTED),
+      ])
+      return { count, capped: count >= MOST_COUNTED, replayable }
     }),
 
   get: procedure('view')
@@ -299,7 +314,7 @@ export const notificationsRouter = router({
           .int()
           .min(0)
           .optional()
-          .describe('What was counted before: refused when it has moved by more than 5 %'),
+          .describe('What was counted as replayable before: refused when it has moved by more than 5 %'),
       }),
     )
     .output(z.object({ replayed: z.number() }))
@@ -307,11 +322,19 @@ export const notificationsRouter = router({
       const { runtime, actor, operator } = ctx
       const filter = await readFilter(runtime, operator, input.filter)
       if (input.expectedCount !== undefined) {
-        const count = await countLog(runtime.db, filter, Math.max(MOST_COUNTED, input.expectedCount * 2))
+        const count = await countLog(
+          runtime.db,
+          { ...filter, replayable: true },
+          Math.max(MOST_COUNTED, input.expectedCount * 2),
+        )
         if (Math.abs(count - input.expectedCount) > Math.max(1, input.expectedCount * 0.05))
-          throw new AppError('conflict', `${count} deliveries match now, not ${input.expectedCount}; look again`, {
-            details: { count },
-          })
+          throw new AppError(
+            'conflict',
+            `${count} deliveries can be sent again now, not ${input.expectedCount}; look again`,
+            {
+              details: { count },
+            },
+          )
       }
       const replayed = await replayMany(runtime, filter)
       await runtime.db.transaction((tx) =>

@@ -3,7 +3,7 @@ import { extendPayload, readPayload } from '#server/event/payload.ts'
 import { typesOf } from '#server/event/types.ts'
 import { appIn } from '#server/app/app.ts'
 import type { Runtime } from '#server/runtime.ts'
-import type { Exchange } from '#server/webhook/send.ts'
+import { headersOf, type Exchange } from '#server/webhook/send.ts'
 import { signedContent } from '#server/webhook/sign.ts'
 import { explainOutcome } from './explain.ts'
 import { attemptsOf, deliveriesOf, type OwedRow } from './logStore.ts'
@@ -70,13 +70,15 @@ export async function describeEvent(runtime: Runtime, event: Omit<EventRow, 'sub
         ...showDelivery(runtime, row),
         seq,
         payload: sent,
-        attempts: (tried.get(row.delivery.id) ?? []).map((attempt) => showAttempt(runtime, id, sent, attempt)),
+        attempts: (tried.get(row.delivery.id) ?? []).map((attempt) =>
+          showAttempt(runtime, { id, type: event.type }, sent, attempt),
+        ),
       }
     }),
   }
 }
 
-function showAttempt(runtime: Runtime, id: string, payload: string, attempt: AttemptRow) {
+function showAttempt(runtime: Runtime, event: { id: string; type: string }, payload: string, attempt: AttemptRow) {
   const exchange = attempt.exchangeSealed
     ? (JSON.parse(runtime.vault.open(attempt.exchangeSealed, 'attempts.exchange')) as Exchange)
     : undefined
@@ -97,13 +99,10 @@ function showAttempt(runtime: Runtime, id: string, payload: string, attempt: Att
             method: 'POST' as const,
             url: exchange.url,
             headers: {
-              'content-type': 'application/json',
-              'webhook-id': id,
-              'webhook-timestamp': String(timestamp),
-              'webhook-signature': attempt.signature,
+              ...headersOf({ ...event, timestamp, signature: attempt.signature, number: attempt.number }),
               ...Object.fromEntries(exchange.headerNames.map((name) => [name, '••••'])),
             },
-            signedContent: signedContent(id, timestamp, payload),
+            signedContent: signedContent(event.id, timestamp, payload),
           }
         : null,
     response: exchange?.response ?? null,

@@ -14,6 +14,8 @@ export type LogFilter = {
   endpointId?: number | undefined
   from?: Date | undefined
   to?: Date | undefined
+  /** Only deliveries that may be sent again. */
+  replayable?: boolean | undefined
   /** Apps the asking operator may see; undefined is all. */
   only?: number[] | undefined
 }
@@ -54,7 +56,7 @@ const ofEvents = (filter: LogFilter): SQL | undefined => {
 }
 
 /** Conditions on a delivery, the status spelled as the indexes are (db/schema/delivery.ts). */
-function ofDeliveries({ status, channel, endpointId }: LogFilter): SQL | undefined {
+function ofDeliveries({ status, channel, endpointId, replayable }: LogFilter): SQL | undefined {
   const word = status === 'retrying' ? 'pending' : status
   return and(
     word === undefined ? undefined : sql`${deliveries.status} = ${sql.raw(`'${word}'`)}`,
@@ -67,6 +69,13 @@ function ofDeliveries({ status, channel, endpointId }: LogFilter): SQL | undefin
         ? sql`+${deliveries.lane} = ${endpointId}`
         : eq(deliveries.lane, endpointId),
     channel && channel !== 'webhook' ? sql`${deliveries.channel} <> 'webhook'` : undefined,
+    // Over an app's bot, or to an endpoint that is still there.
+    replayable
+      ? or(
+          lt(deliveries.lane, 0),
+          sql`exists (select 1 from ${webhookEndpoints} where ${webhookEndpoints.id} = ${deliveries.lane})`,
+        )
+      : undefined,
   )
 }
 
@@ -216,13 +225,11 @@ export async function listReplayable(
     .innerJoin(events, eq(events.id, deliveries.eventId))
     .where(
       and(
-        ofDeliveries(filter),
+        ofDeliveries({ ...filter, replayable: true }),
         ofEvents(filter),
         within(deliveries.eventId, bounds),
         sql`${deliveries.id} > ${page.after}`,
         sql`${deliveries.id} <= ${page.upTo}`,
-        inArray(deliveries.channel, ['webhook', 'telegram']),
-        sql`${deliveries.lane} is not null`,
       ),
     )
     .orderBy(asc(deliveries.id))

@@ -109,6 +109,10 @@ export const eventTypesRouter = router({
         templates: z
           .record(z.string().max(35), z.strictObject({ title: z.string().max(500), body: z.string().max(4_000) }))
           .optional(),
+        draft: typePatch
+          .pick({ op: true, unit: true, group: true, schema: true })
+          .optional()
+          .describe('What of an own type is not saved yet; with a schema, of one that is not there yet'),
       }),
     )
     .output(

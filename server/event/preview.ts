@@ -2,11 +2,13 @@ import type { App } from '#server/app/app.ts'
 import { AppError } from '#server/error.ts'
 import { telegramText } from '#server/notification/telegramText.ts'
 import type { Runtime } from '#server/runtime.ts'
-import type { Texts } from './catalogue.ts'
+import type { EventType, Texts } from './catalogue.ts'
 import { extendPayload, writePayload } from './payload.ts'
 import { assertTexts, render } from './render.ts'
 import { assertContent } from './schema.ts'
 import { typesOf } from './types.ts'
+
+type Drafted = 'op' | 'unit' | 'group' | 'schema'
 
 export type PreviewInput = {
   type: string
@@ -15,16 +17,22 @@ export type PreviewInput = {
   locale?: string | undefined
   /** Texts that are not saved yet. */
   templates?: Record<string, Texts> | undefined
+  /** What of the type is not saved yet; with a schema, the type need not be there at all. */
+  draft?: { [Key in Drafted]?: EventType[Key] | undefined } | undefined
 }
 
 /** One event as every channel would carry it, nothing recorded and nothing sent. @throws AppError not_found, invalid_request with every fault */
 export async function previewEvent(runtime: Runtime, app: App, input: PreviewInput) {
-  const type = (await typesOf(runtime, runtime.db, app)).get(input.type)
+  const type = typeOf((await typesOf(runtime, runtime.db, app)).get(input.type), input)
   if (!type) throw new AppError('not_found', 'This app has no such event type')
   const content = input.content ?? type.sample
   assertContent(type, content)
   const templates = { ...type.templates, ...input.templates }
   if (input.templates) assertTexts(input.templates, type.schema)
+  if (Object.keys(templates).length === 0)
+    throw new AppError('invalid_request', 'The input does not fit; see errors', {
+      errors: [{ path: 'templates', message: 'is needed for a type that is not saved yet' }],
+    })
   const { rewardName, email } = app.settings
   const { title, body, locale } = render({ templates }, content, { locales: [input.locale, email.locale], rewardName })
   const now = runtime.now()
@@ -41,5 +49,18 @@ export async function previewEvent(runtime: Runtime, app: App, input: PreviewInp
     telegram: telegramText({ title, body }),
     inbox: { title, body, type: type.key, group: type.group },
     email: { subject: title, text: body },
+  }
+}
+
+/** The type as it is saved, with what is not saved yet laid over it. Of a built-in one nothing but the texts can change. */
+function typeOf(saved: EventType | undefined, { type: key, draft = {} }: PreviewInput) {
+  if (saved && saved.origin !== 'own') return saved
+  const schema = draft.schema ?? saved?.schema
+  if (!schema) return undefined
+  return {
+    ...{ key, schema, sample: saved?.sample ?? {}, templates: saved?.templates ?? {} },
+    op: draft.op ?? saved?.op ?? key,
+    unit: draft.unit ?? saved?.unit ?? ('s' as const),
+    group: draft.group ?? saved?.group ?? ('other' as const),
   }
 }

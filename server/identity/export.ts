@@ -3,6 +3,7 @@ import type { App } from '#server/app/app.ts'
 import { openProfile as openHandle } from '#server/profile/profile.ts'
 import type { Runtime } from '#server/runtime.ts'
 import { listEventsOfUser, listOfUser } from '#server/session/store.ts'
+import { describeSignature } from '#server/signature/describe.ts'
 import { listHeld } from './exportStore.ts'
 import { openDetails, openProfile } from './findOrCreate.ts'
 import { findUser, listIdentities, listProfiles } from './store.ts'
@@ -33,6 +34,7 @@ export async function exportUser(runtime: Runtime, app: App, userId: number) {
       ...openProfile(vault, user.profileSealed),
     },
     identities,
+    signature: await describeSignature(runtime, userId),
     wallets: identities
       .filter(({ kind }) => kind === 'ton')
       .map(({ subject, details, publicKey, createdAt }) => ({ address: subject, ...details, publicKey, createdAt })),

@@ -46,6 +46,19 @@ export function bodyOf(
   }
 }
 
+type Told = { id: string; timestamp: number; signature: string; type: string; number: number }
+
+/** What a request says besides the endpoint's own headers; `number` counts the tries from 1. */
+export const headersOf = ({ id, timestamp, signature, type, number }: Told): Record<string, string> => ({
+  'content-type': 'application/json',
+  'user-agent': 'Gatehouse/0.1 (Standard Webhooks 1.0)',
+  'webhook-id': id,
+  'webhook-timestamp': String(timestamp),
+  'webhook-signature': signature,
+  'x-gatehouse-event': type,
+  'x-gatehouse-attempt': String(number),
+})
+
 /** Sends one delivery to an endpoint, signed as Standard Webhooks 1.0.0 says, and judges the answer. Never throws for what a receiver does. */
 export async function sendWebhook(
   runtime: Runtime,
@@ -63,16 +76,7 @@ export async function sendWebhook(
   const answer = await runtime.outbound.request({
     url: target.address,
     method: 'POST',
-    headers: {
-      ...own,
-      'content-type': 'application/json',
-      'user-agent': 'Gatehouse/0.1 (Standard Webhooks 1.0)',
-      'webhook-id': id,
-      'webhook-timestamp': String(timestamp),
-      'webhook-signature': signature,
-      'x-gatehouse-event': event.type,
-      'x-gatehouse-attempt': String(delivery.tries + 1),
-    },
+    headers: { ...own, ...headersOf({ id, timestamp, signature, type: event.type, number: delivery.tries + 1 }) },
     body,
     timeoutMs: target.timeoutMs,
     maxBytes: KEPT_BYTES,

@@ -150,3 +150,33 @@ test('roles and apps hold for types: a viewer looks, an operator of another app 
   expect(await refusalCode(stranger.eventTypes.create.mutate({ appId, ...shipped }))).toBe('not_found')
   expect(app.version).toBe(1)
 })
+
+test('a type that is not saved yet is previewed as it would be', async () => {
+  const { client, appId } = await setUp()
+  const { key, schema, sample, templates } = shipped
+  const asked = { appId, key, content: sample, templates, locale: 'ru', draft: { schema, group: 'trading' as const } }
+  const shown = await client.eventTypes.preview.mutate(asked)
+  expect(shown).toMatchObject({ locale: 'ru', title: 'Заказ AB12', inbox: { type: key, group: 'trading' } })
+  expect(JSON.parse(shown.webhook.standard)).toMatchObject({ data: { op: key, content: sample } })
+  expect((await client.eventTypes.list.query({ appId })).items.map((type) => type.key)).not.toContain(key)
+
+  // Of a saved one, the draft is laid over it; of a built-in one, nothing is.
+  await client.eventTypes.create.mutate({ appId, ...shipped })
+  const wider = { ...schema, properties: { ...schema.properties, city: { type: 'string' } } }
+  const texts = { en: { title: 'To {city}', body: '.' } }
+  const changed = {
+    appId,
+    key,
+    content: { ...sample, city: 'Bern' },
+    templates: texts,
+    draft: { schema: wider, op: 'o' },
+  }
+  expect(await client.eventTypes.preview.mutate(changed)).toMatchObject({ title: 'To Bern' })
+  expect(await refusalCode(client.eventTypes.preview.mutate({ ...changed, draft: {} }))).toBe('invalid_request')
+  const builtin = await client.eventTypes.preview.mutate({ appId, key: 'txn.sent', draft: { op: 'mine' } })
+  expect(JSON.parse(builtin.webhook.standard)).toMatchObject({ data: { op: 'txn.sent' } })
+
+  expect(await refusalCode(client.eventTypes.preview.mutate({ ...asked, draft: {}, key: 'no.such' }))).toBe('not_found')
+  const silent = { appId, key: 'no.such', content: sample, draft: { schema } }
+  expect(await refusalCode(client.eventTypes.preview.mutate(silent))).toBe('invalid_request')
+})

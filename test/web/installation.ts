@@ -6,10 +6,12 @@ import { createOperator } from '../../server/operator/create.ts'
 import type { App } from '../../server/app/app.ts'
 import type { Role } from '../../server/operator/operator.ts'
 import { password } from '../support/operator.ts'
+import { local } from '../support/events.ts'
 import { call, startServer, type Answer, type TestServer } from '../support/server.ts'
 import { signInWithTelegram } from '../support/signIn.ts'
 import { createBlock } from '../../server/traffic/blocks.ts'
 import { botToken, initData, person, type TelegramPerson } from '../support/telegram.ts'
+import { addEvents } from './events.ts'
 import { account, newWallet, tonProof, type TestWallet } from '../support/wallet.ts'
 
 export const devices = {
@@ -23,10 +25,7 @@ const agents = Object.values(devices)
 
 /** A real server with real time; `clock.pass` moves it against the world's clock. */
 export async function startInstallation(): Promise<TestServer> {
-  const server = await startServer({
-    keep: true,
-    env: { GATEHOUSE_TRUST_PROXY: '127.0.0.0/8', GATEHOUSE_ALLOW_NETWORKS: '127.0.0.1' },
-  })
+  const server = await startServer({ keep: true, env: { GATEHOUSE_TRUST_PROXY: '127.0.0.0/8', ...local } })
   let ahead = 0
   Object.defineProperty(server.clock, 'now', {
     get: () => new Date(Date.now() + ahead),
@@ -79,6 +78,7 @@ export type Populated = {
   apps: { quest: App; wallet: App; arena: App }
   /** Ids that pages are opened with. */
   ids: { session: string; evicted: string; user: string; app: string }
+  events: Awaited<ReturnType<typeof addEvents>>
   /** The access token of a session that lives. */
   token: string
 }
@@ -158,11 +158,17 @@ export async function populate(server: TestServer, signIns = 16): Promise<Popula
   clock.now = new Date()
   await attack(server, quest)
   await refuseTokens(server, quest)
+  const events = await addEvents(
+    server,
+    quest,
+    people.slice(0, 4).map(({ id }) => String(id)),
+  )
   const { session, user, accessToken } = last.body
   return {
     server,
     apps: { quest, wallet, arena },
     ids: { session: session.id, evicted: first.body['session'].id, user: user.id, app: quest.publicId },
+    events,
     token: accessToken,
   }
 }

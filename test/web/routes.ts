@@ -1,7 +1,7 @@
 import type { Populated } from './installation.ts'
 
 /** Every page of the console, opened with ids that are there. */
-export const routes = ({ ids }: Populated) => [
+export const routes = ({ ids, events }: Populated) => [
   { path: '/sign-in', title: 'Sign in' },
   { path: '/setup?token=t', title: 'Create the first operator' },
   { path: '/', title: 'Overview' },
@@ -24,6 +24,22 @@ export const routes = ({ ids }: Populated) => [
   { path: '/?range=7d', title: 'Overview' },
   { path: '/traffic', title: 'Traffic' },
   ...['blocks', 'rules', 'why', 'why&q=203.0.113.66'].map((tab) => ({ path: `/traffic?tab=${tab}`, title: 'Traffic' })),
+  { path: '/notifications', title: 'Notifications' },
+  { path: `/notifications?notification=${events.retrying}&live=1`, title: 'Notifications' },
+  { path: '/notifications?status=dead&channel=webhook&type=sell.success', title: 'Notifications' },
+  { path: '/notifications?q=nobody-is-called-this', title: 'Notifications' },
+  { path: `/notifications/${events.retrying}`, title: 'Buy BTC successfully' },
+  { path: `/notifications/${events.dead}`, title: 'Sell ETH' },
+  ...[
+    'webhooks',
+    'webhooks&endpoint=new',
+    `webhooks&endpoint=${events.endpoint}`,
+    `webhooks&endpoint=${events.paused}`,
+    'events',
+    'events&type=new',
+    'events&type=buy.success',
+    'events&type=session.ended',
+  ].map((tab) => ({ path: `/apps/${ids.app}?tab=${tab}`, title: 'Ton Quest' })),
   { path: '/tokens', title: 'Tokens' },
   { path: '/audit', title: 'Audit log' },
   { path: '/operators', title: 'Operators' },

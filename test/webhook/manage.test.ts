@@ -133,9 +133,17 @@ test('the log filters, pages, explains and replays', async () => {
   )
   expect(attempt!.timings!['firstByte']).toBeGreaterThan(0)
 
+  // What is shown is what was sent.
+  const got = receiver.received.filter(({ headers }) => headers['webhook-id'] === ids[2]!).at(-1)!
+  expect(got.headers).toMatchObject(attempt!.request!.headers)
+
   receiver.answer(204)
   const before = receiver.received.length
-  expect(await client.notifications.count.query({ status: 'retrying' })).toEqual({ count: 2, capped: false })
+  expect(await client.notifications.count.query({ status: 'retrying' })).toEqual({
+    count: 2,
+    capped: false,
+    replayable: 2,
+  })
   const many = { filter: { status: 'retrying' as const }, expectedCount: 9 }
   expect(await refusalCode(client.notifications.replayMany.mutate(many))).toBe('conflict')
   expect(await client.notifications.replayMany.mutate({ ...many, expectedCount: 2 })).toEqual({ replayed: 2 })
@@ -148,6 +156,12 @@ test('the log filters, pages, explains and replays', async () => {
       .sort(),
   ).toEqual([ids[2]!, ids[4]!, ids[0]!].sort())
   expect(await client.webhooks.replay.mutate({ appId, webhookId, status: 'delivered' })).toEqual({ replayed: 6 })
+
+  // What was owed to an endpoint that is gone is counted, but not as what can be sent again.
+  await client.webhooks.delete.mutate({ appId, webhookId })
+  expect(await client.notifications.count.query({})).toEqual({ count: 6, capped: false, replayable: 0 })
+  const none = { filter: {}, expectedCount: 0 }
+  expect(await client.notifications.replayMany.mutate(none)).toEqual({ replayed: 0 })
 })
 
 test('the live tail begins at its first call and brings what came since', async () => {

@@ -17,6 +17,11 @@ export type AuditEntry = Outputs['audit']['list']['items'][number]
 export type Me = Outputs['auth']['me']
 export type Inspection = Outputs['tokens']['inspect']
 export type SessionFilter = Inputs['sessions']['count']
+export type NotificationItem = Outputs['notifications']['list']['items'][number]
+export type NotificationDetail = Outputs['notifications']['get']
+export type NotificationFilter = Inputs['notifications']['count']
+export type Endpoint = Outputs['webhooks']['get']
+export type EventType = Outputs['eventTypes']['list']['items'][number]
 export type ApiKeyScope = NonNullable<Inputs['apiKeys']['create']['scopes']>[number]
 
 export type Problem = { code: string; message: string; hint?: string; fields: Record<string, string> }

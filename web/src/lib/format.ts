@@ -53,3 +53,7 @@ export function duration(seconds: number): string {
 /** ses_01hx…9f2k: both ends survive, because people compare both ends. */
 export const shorten = (id: string, head = 8, tail = 4) =>
   id.length <= head + tail + 1 ? id : `${id.slice(0, head)}…${id.slice(-tail)}`
+
+/** 1234 → "1.2 s", 41.6 → "42 ms", 0.42 → "0.4 ms". */
+export const milliseconds = (ms: number) =>
+  ms >= 1000 ? `${(ms / 1000).toFixed(1)} s` : `${ms >= 10 ? Math.round(ms) : Math.round(ms * 10) / 10} ms`

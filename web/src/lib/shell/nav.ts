@@ -1,4 +1,5 @@
 import AppWindow from '@lucide/svelte/icons/app-window'
+import Bell from '@lucide/svelte/icons/bell'
 import KeyRound from '@lucide/svelte/icons/key-round'
 import LayoutDashboard from '@lucide/svelte/icons/layout-dashboard'
 import MonitorSmartphone from '@lucide/svelte/icons/monitor-smartphone'
@@ -14,6 +15,7 @@ export const main = [
   { path: '/users', label: 'Users', key: 'u', icon: Users },
   { path: '/apps', label: 'Apps', key: 'a', icon: AppWindow },
   { path: '/traffic', label: 'Traffic', key: 'w', icon: ShieldAlert },
+  { path: '/notifications', label: 'Notifications', key: 'n', icon: Bell },
   { path: '/tokens', label: 'Tokens', key: 't', icon: ScanSearch },
   { path: '/audit', label: 'Audit log', key: 'l', icon: ScrollText },
 ]

@@ -1,0 +1,77 @@
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import type { App } from '../../server/app/app.ts'
+import { changeApp } from '../../server/app/change.ts'
+import { cliActor } from '../../server/operator/audit.ts'
+import { newApiKey } from '../support/apiKey.ts'
+import { newEndpoint, patchEndpoint, post, sent } from '../support/events.ts'
+import type { TestServer } from '../support/server.ts'
+
+const texts: Record<string, [status: number, body: string]> = {
+  '/ok': [204, ''],
+  '/busy': [503, '{"error":"upstream is being restarted","request":"01J9Z0"}'],
+}
+
+/** An app's own server that answers by path, for as long as this process lives. */
+async function startSink(): Promise<string> {
+  const server = createServer((request, response) => {
+    const [status, body] = texts[request.url ?? ''] ?? [204, '']
+    request.resume().on('end', () => response.writeHead(status, { 'content-type': 'text/plain' }).end(body))
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  server.unref()
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+}
+
+const kinds = [
+  sent,
+  { type: 'buy.success', content: { symbol: 'BTC', amount: 0.00169875, addedPoints: 12 } },
+  { type: 'kyc.success', content: {} },
+  { type: 'swap.completed', content: { status: 'swap_success', symbolA: '1INCH', symbolB: 'BNB' } },
+]
+
+/** An afternoon of events of one app: taken, retried, given up, held and skipped ones, each for a reason a receiver really gave. */
+export async function addEvents(server: TestServer, app: App, users: string[]) {
+  const { clock, runtime } = server
+  const sink = await startSink()
+  const key = await newApiKey(server, app)
+  await changeApp(runtime, cliActor, app.id, { channels: { inbox: true, telegram: false, email: true } })
+  clock.pass(-6 * 3600)
+  const ok = await newEndpoint(server, app, `${sink}/ok`, {
+    description: 'Production',
+    types: ['txn.*', 'buy.*', 'kyc.*'],
+    headers: { 'x-api-key': 'a secret of the app' },
+  })
+  const busy = await newEndpoint(server, app, `${sink}/busy`, { description: 'Staging', types: ['swap.*', 'buy.*'] })
+  const off = await newEndpoint(server, app, 'https://partner.example.com/webhooks/gatehouse', {
+    description: 'A partner',
+    types: ['kyc.*'],
+  })
+  await patchEndpoint(server, app, off.row.id, { state: 'paused' })
+  const ids: string[] = []
+  for (let n = 0; n < 14; n++) {
+    clock.pass(1500)
+    const event = { ...kinds[n % kinds.length]!, user: users[n % users.length]! }
+    const answer = await post(server, app, key, event)
+    ids.push((answer.body as { id: string }).id)
+    await runtime.outbox.pass()
+  }
+  // What no schedule would try again within this afternoon.
+  const missing = await newEndpoint(server, app, 'http://192.0.2.7/hook', { types: ['sell.*'], description: 'Old' })
+  const last = await post(server, app, key, {
+    type: 'sell.success',
+    user: users[0]!,
+    content: { symbol: 'ETH', amount: '0.5' },
+  })
+  await runtime.outbox.pass()
+  clock.now = new Date()
+  return {
+    endpoint: runtime.vault.ids.seal('whe', ok.row.id),
+    failing: runtime.vault.ids.seal('whe', busy.row.id),
+    paused: runtime.vault.ids.seal('whe', off.row.id),
+    refused: runtime.vault.ids.seal('whe', missing.row.id),
+    delivered: ids[0]!,
+    retrying: ids.at(-3)!,
+    dead: (last.body as { id: string }).id,
+  }
+}
