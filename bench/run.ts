@@ -2,6 +2,7 @@ import { fork, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
 import { drive, type Measured } from './load.ts'
+import { benchWebhooks } from './webhooks.ts'
 import { initDataOf, newWallet, tonLoginBody, type Wallet } from './people.ts'
 import { ssoLogins } from './sso.ts'
 import type { Announcement } from './target.ts'
@@ -269,3 +270,4 @@ ratio('Telegram login at 1 M to without', 'Telegram login with eviction at 1 M',
 const out = process.argv.find((argument) => argument.startsWith('--out='))?.slice(6)
 if (out) writeFileSync(out, JSON.stringify(rows, null, 2))
 for (const { child } of [gatehouse, ...Object.values(others)]) child.kill('SIGKILL')
+if (!process.argv.includes('--no-webhooks')) await benchWebhooks({ quick, postgres: false })

@@ -4,6 +4,9 @@ import { COOKIE_IDLE_MS } from './operator/tokens.ts'
 import { deleteExpiredOperatorTokens } from './operator/store.ts'
 import type { Transaction } from './db/database.ts'
 import { deleteOldEmails } from './email/store.ts'
+import { deleteOldHours } from './delivery/store.ts'
+import { MEMORY_MS as ANSWER_MEMORY_MS } from './event/once.ts'
+import { deleteOldAnswers } from './event/store.ts'
 import { AppError } from './error.ts'
 import { unblockUser } from './identity/block.ts'
 import { mailPendingLinks } from './identity/linkMail.ts'
@@ -32,6 +35,8 @@ const MARGIN_MS = 10_000
 /** An expired opaque token is kept this long, so that its bearer is told that it expired and not that it never was. */
 const TOKEN_MEMORY_MS = 3_600_000
 const KEY_MEMORY_MS = 86_400_000
+/** The health of endpoints by the hour is of use for some weeks. */
+const HOURS_KEPT_MS = 90 * 86_400_000
 /** Longer than any access token lives. */
 const ERASURE_MEMORY_MS = 90_000_000
 /** Mails are kept for so long that a complaint about one can still be answered. */
@@ -47,6 +52,9 @@ export type Swept = {
   tokens: number
   operatorTokens: number
   keys: number
+  /** Answers under an idempotency key, and how endpoints did by the hour. */
+  answers: number
+  hours: number
   /** Blocks that have run out, of users among others, who may come in again. */
   blocks: number
   erasures: number
@@ -77,6 +85,8 @@ export async function sweep(runtime: Runtime, from = 0): Promise<Swept> {
     blocks: await endBlocks(runtime),
     emails: await transaction((tx) => deleteOldEmails(tx, ago(EMAIL_MEMORY_MS), MOST_EMAILS)),
     keys: await transaction((tx) => deleteWithdrawnKeys(tx, ago(KEY_MEMORY_MS))),
+    answers: await transaction((tx) => deleteOldAnswers(tx, ago(ANSWER_MEMORY_MS))),
+    hours: await transaction((tx) => deleteOldHours(tx, Math.floor(ago(HOURS_KEPT_MS).getTime() / 3_600_000))),
     erasures: await transaction((tx) => deleteOldErasures(tx, ago(ERASURE_MEMORY_MS))),
     next,
   }

@@ -28,6 +28,7 @@ export async function createEndpoint(
   app: App,
   input: NewEndpoint,
 ): Promise<{ row: EndpointRow; secret: string }> {
+  assertCallable(runtime, input.url)
   await assertTypes(runtime, app, input.types)
   const { secret = newSecret(), headers, asymmetric, ...rest } = { ...defaults, ...defined(input) }
   const types = rest.payloadFormat === 'logout_token' ? [LOGOUT_TYPE] : rest.types
@@ -70,6 +71,7 @@ export async function changeEndpoint(
   id: number,
   patch: EndpointPatch,
 ): Promise<EndpointRow> {
+  assertCallable(runtime, patch.url)
   await assertTypes(runtime, app, patch.types)
   const { headers, asymmetric, types: wanted, state, sendHeld = false, ...rest } = defined(patch)
   const now = runtime.now()
@@ -170,6 +172,15 @@ export async function rotateSecret(
 }
 
 const earlier = (a: string | undefined, b: string) => (a !== undefined && a < b ? a : b)
+
+/** What can be seen in the URL alone is refused here; what its name leads to, on every call (http/outbound). */
+function assertCallable(runtime: Runtime, url: string | undefined): void {
+  const reason = url === undefined ? undefined : runtime.outbound.judge(url)
+  if (reason !== undefined)
+    throw new AppError('invalid_request', 'This URL would not be called; see errors', {
+      errors: [{ path: 'url', message: reason }],
+    })
+}
 
 async function assertTypes(runtime: Runtime, app: App, patterns: string[] | undefined): Promise<void> {
   if (!patterns) return

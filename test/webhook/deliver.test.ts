@@ -11,8 +11,11 @@ import { startPair } from '../support/pair.ts'
 import { startReceiver } from '../support/receiver.ts'
 import { call, startServer, type TestServer } from '../support/server.ts'
 
-async function setUp(input = {}, env = local) {
-  const server = await startServer({ env, now: new Date() })
+/** A name that leads into somebody's own network. */
+const inward = async () => [{ address: '10.1.2.3', family: 4 }]
+
+async function setUp(input = {}) {
+  const server = await startServer({ env: local, now: new Date(), lookup: inward })
   const app = await server.createApp()
   const receiver = await startReceiver()
   const endpoint = await newEndpoint(server, app, receiver.url, { ratePerSecond: 1000, ...input })
@@ -47,7 +50,7 @@ test('while the server runs, an event goes out at once and not at the next look'
     delays.push(performance.now() - began)
   }
   // It looks by itself once a second.
-  expect(delays.toSorted((a, b) => a - b)[2]).toBeLessThan(250)
+  expect(delays.toSorted((a, b) => a - b)[2]).toBeLessThan(700)
   expect(server.logged()).not.toContain('"level":50')
 })
 
@@ -267,14 +270,14 @@ test('an endpoint that never answers does not delay the others', async () => {
   const { server, app, emit } = await setUp()
   const [hanging, prompt] = [await startReceiver(), await startReceiver()]
   hanging.answer(() => {})
-  await newEndpoint(server, app, hanging.url, { timeoutMs: 1_000, concurrency: 2 })
+  await newEndpoint(server, app, hanging.url, { timeoutMs: 30_000, concurrency: 2 })
   await newEndpoint(server, app, prompt.url, { ratePerSecond: 1000 })
   for (let n = 0; n < 30; n++) await emit()
-  const began = performance.now()
   const passed = server.runtime.outbox.pass()
-  await expect.poll(() => prompt.received.length, { timeout: 5_000 }).toBe(30)
-  expect(performance.now() - began).toBeLessThan(900)
-  await server.runtime.outbox.stop()
+  // The hanging one's first time-out is half a minute away.
+  await expect.poll(() => prompt.received.length, { timeout: 15_000 }).toBe(30)
+  expect(hanging.received).toHaveLength(2)
+  await hanging.close()
   await passed
 })
 
@@ -297,8 +300,10 @@ test('two servers on one database share the work and send nothing twice', async 
   expect(new Set(receiver.received.map(({ headers }) => headers['webhook-id'])).size).toBe(300)
 })
 
-test('an address that is not public is never called, and the log says why', async () => {
-  const { receiver, emit, look, pass } = await setUp({}, { GATEHOUSE_ALLOW_NETWORKS: '' })
+test('a name that leads to an address that is not public is never called, and the log says why', async () => {
+  const { server, app, endpoint, receiver, emit, look, pass } = await setUp()
+  const { port } = new URL(receiver.url)
+  await patchEndpoint(server, app, endpoint.row.id, { url: `http://internal.test:${port}/hook` })
   const id = await emit()
   await pass()
   expect(receiver.received).toEqual([])
