@@ -212,6 +212,7 @@ test('during a rotation both secrets sign, and the checker says which check of a
   for (const one of [old, secret]) new Webhook(one).verify(body, headers as Record<string, string>)
 
   await page.getByRole('link', { name: 'All endpoints' }).click()
+  await page.getByRole('link', { name: 'Why is my signature refused?' }).click()
   const names = ['webhook-id', 'webhook-timestamp', 'webhook-signature']
   await page
     .getByLabel('Headers', { exact: true })

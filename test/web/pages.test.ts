@@ -73,7 +73,7 @@ test('an installation in which nothing has happened yet says what to do next', a
     cookie: await signInOperator(server, await addOperator(server, 'owner')),
     phone: true,
   })
-  const paths = ['/', '/sessions', '/users', '/apps'].map((path) => ({ path }))
+  const paths = ['/', '/sessions', '/users', '/notifications', '/apps'].map((path) => ({ path }))
   expect(await auditAll(window, paths, [390])).toEqual({})
   await window.page.getByRole('link', { name: 'New app' }).last().waitFor()
   await window.close()
@@ -81,9 +81,10 @@ test('an installation in which nothing has happened yet says what to do next', a
 }, 120_000)
 
 test('a viewer sees pages that are whole', async () => {
-  const { server, ids } = populated
+  const { server, ids, events } = populated
   const window = await visit(browser(), server, { cookie: await signInOperator(server, 'viewer@example.com') })
   const paths = [`/sessions/${ids.session}`, `/users/${ids.user}`, `/apps/${ids.app}?tab=policy`, '/operators']
+  paths.push(`/apps/${ids.app}?tab=webhooks&endpoint=${events.paused}`, `/apps/${ids.app}?tab=events&type=kyc.success`)
   expect(await auditAll(window, [...paths.map((path) => ({ path }))], [1440])).toEqual({})
   await window.close()
 }, 120_000)

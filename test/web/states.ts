@@ -95,6 +95,7 @@ export const states: State[] = [
       await page.getByText('shown this once').waitFor()
       await page.getByRole('button', { name: 'Send test event' }).click()
       await page.getByText('The receiver took it').waitFor()
+      await page.evaluate('scrollTo(0, 0)')
     },
   },
   {
@@ -103,6 +104,7 @@ export const states: State[] = [
     enter: async (page) => {
       await page.getByRole('link', { name: 'Ton Quest', exact: true }).click()
       await page.getByRole('link', { name: 'Webhooks' }).click()
+      await page.getByRole('link', { name: 'Why is my signature refused?' }).click()
       await page.getByLabel('Headers', { exact: true }).fill('webhook-id: evt_1')
       await page.getByLabel('Secret', { exact: true }).fill('whsec_c2VjcmV0')
       await page.getByRole('button', { name: 'Check signature' }).click()
