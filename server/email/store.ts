@@ -138,6 +138,6 @@ export async function findSuppression(db: Reader, toHash: Buffer, now: Date): Pr
 }
 
 export async function saveSuppression(tx: Transaction, row: typeof emailSuppressions.$inferInsert): Promise<void> {
-  const { toHash, ...rest } = row
+  const { toHash: _, ...rest } = row
   await tx.insert(emailSuppressions).values(row).onConflictDoUpdate({ target: emailSuppressions.toHash, set: rest })
 }
