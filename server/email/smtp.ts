@@ -65,10 +65,11 @@ export function createSmtp(config: Pick<Config, 'smtpUrl' | 'dkim'>): Smtp | und
       try {
         const mail = { envelope: { ...envelope, to: [envelope.to] }, raw: '', bytes }
         const { response } = await transport.sendMail(mail)
-        return { outcome: 'sent', status: statusOf(response), response: words(response) }
+        return { outcome: 'sent', status: statusOf(response), response: withoutAddress(words(response), envelope.to) }
       } catch (error) {
         if (failed) return { outcome: 'again', response: 'The database did not take the note that it is sent' }
-        return explain(error as SmtpError, handed)
+        const sent = explain(error as SmtpError, handed)
+        return { ...sent, response: withoutAddress(sent.response, envelope.to) }
       }
     },
     async verify() {
@@ -110,3 +111,9 @@ const statusOf = (response: string): number | undefined => Number(/^\d{3}/.exec(
 
 /** One line for the console and the log. */
 const words = (text: string): string => text.replace(/[\p{Cc}\s]+/gu, ' ').slice(0, 500)
+
+/** Servers repeat whom they refuse; the log and the app's endpoints need not know. */
+function withoutAddress(text: string, address: string): string {
+  const at = text.toLowerCase().indexOf(address.toLowerCase())
+  return at < 0 ? text : withoutAddress(`${text.slice(0, at)}…${text.slice(at + address.length)}`, address)
+}

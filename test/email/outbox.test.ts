@@ -1,7 +1,10 @@
+import { generateKeyPairSync } from 'node:crypto'
 import { expect, test } from 'vitest'
+import { eventsOf } from '../../server/delivery/store.ts'
 import { claimEmails, findSuppression, listAttempts, updateEmail } from '../../server/email/store.ts'
 import { brandedApp, mailRow, queueMail, someUser } from '../support/mail.ts'
-import { startServer } from '../support/server.ts'
+import { operatorToken } from '../support/operator.ts'
+import { call, startServer } from '../support/server.ts'
 import { reply, startSmtp } from '../support/smtp.ts'
 
 test('without SMTP_URL a mail is kept in the built-in inbox, and nothing leaves', async () => {
@@ -82,16 +85,25 @@ test('a mail dies with its code: nothing is sent after it, and the code is wiped
 test('a refused address bounces at once, is told to the app, and gets nothing more', async () => {
   const smtp = await startSmtp({
     onRcptTo: ({ address }, _session, done) =>
-      done(address.startsWith('gone') ? reply(550, '5.1.1 no such mailbox') : undefined),
+      done(address.startsWith('gone') ? reply(550, `5.1.1 <${address}> no such mailbox`) : undefined),
   })
   const server = await startServer({ env: { SMTP_URL: smtp.url } })
   const app = await brandedApp(server)
   const userId = await someUser(server, app)
+  const token = await operatorToken(server)
+  const body = { url: 'https://hooks.example.com/mail', types: ['email.bounced'] }
+  expect((await call(server, 'POST', `/api/v1/apps/${app.publicId}/webhooks`, { token, body })).status).toBe(201)
   const id = await queueMail(server, { app, userId, kind: 'signature_updated', to: 'gone@example.org' })
   await server.runtime.mailer.pass()
   expect(await mailRow(server, id)).toMatchObject({ status: 'bounced', reason: 'address_refused', tries: 1 })
   const [attempt] = await listAttempts(server.runtime.db, id)
   expect(attempt).toMatchObject({ outcome: 'bounced', status: 550 })
+  const [event] = [...(await eventsOf(server.runtime.db, [1])).values()]
+  expect(event).toMatchObject({ type: 'email.bounced', userId })
+  const { data } = JSON.parse(server.runtime.vault.open(event!.payloadSealed, 'events.payload')) as any
+  expect(data.content).toMatchObject({ kind: 'signature_updated', reason: expect.stringContaining('no such mailbox') })
+  expect(JSON.stringify(data)).not.toContain('gone@')
+  expect(server.logged()).not.toContain('gone@')
 
   const next = await queueMail(server, { app, userId, kind: 'signature_updated', to: 'GONE@example.org' })
   const other = await queueMail(server, { app, userId, kind: 'signature_updated', to: 'here@example.org' })
@@ -152,4 +164,20 @@ test('what a process that died had taken is sent again, unless it may have arriv
   expect(smtp.received.map(({ to }) => to[0])).toEqual(['early@example.org'])
   expect(await mailRow(server, early)).toMatchObject({ status: 'sent' })
   expect(await mailRow(server, late)).toMatchObject({ status: 'unconfirmed', reason: 'process_died' })
+})
+
+test('with a DKIM key every mail is signed, and half of the settings stops the start', async () => {
+  const smtp = await startSmtp()
+  const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
+  const SMTP_DKIM_KEY = privateKey.export({ type: 'pkcs8', format: 'pem' }) as string
+  const dkim = { SMTP_DKIM_DOMAIN: 'quest.example', SMTP_DKIM_SELECTOR: 'gatehouse', SMTP_DKIM_KEY }
+  const server = await startServer({ env: { SMTP_URL: smtp.url, ...dkim } })
+  await queueMail(server, { app: await brandedApp(server), kind: 'signature_updated' })
+  await server.runtime.mailer.pass()
+  const source = smtp.received[0]!.source.replace(/\r\n[ \t]+/g, ' ')
+  expect(source).toMatch(/^DKIM-Signature: v=1; a=rsa-sha256; c=relaxed\/relaxed; d=quest\.example; .*s=gatehouse;/)
+  await expect(startServer({ env: { ...dkim, SMTP_DKIM_KEY: '' } })).rejects.toThrow('SMTP_DKIM_KEY is not set')
+  await expect(startServer({ env: { ...dkim, SMTP_DKIM_KEY: 'x' } })).rejects.toThrow(
+    'SMTP_DKIM_KEY is not a private key',
+  )
 })
