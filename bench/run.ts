@@ -2,12 +2,15 @@ import { fork, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
 import { drive, type Measured } from './load.ts'
+import { benchWebhooks } from './webhooks.ts'
 import { initDataOf, newWallet, tonLoginBody, type Wallet } from './people.ts'
+import { ssoLogins } from './sso.ts'
 import type { Announcement } from './target.ts'
 
 /**
  * `npm run bench`: Gatehouse beside its yardsticks in the same run. Targets run on the first core, the load on the second; rounds are interleaved and medians
- * reported, because absolute figures say little on a shared machine. `--quick` for a look, `--million` adds the runs at a million sessions.
+ * reported, because absolute figures say little on a shared machine. `--quick` for a look, `--million` adds the runs at a million sessions, `--sso` runs
+ * nothing but the sign-ins by SSO.
  */
 const quick = process.argv.includes('--quick')
 const SECONDS = quick ? 2 : 5
@@ -208,13 +211,34 @@ async function pages(gatehouse: Target): Promise<void> {
   }
 }
 
+async function sso(gatehouse: Target): Promise<void> {
+  const tokenInfo = await start('tokenInfo')
+  pin(tokenInfo.pid, 1)
+  const { url, operatorToken } = gatehouse.hello as Announcement & { operatorToken: string }
+  const options = { seconds: SECONDS, rounds: ROUNDS, people: PEOPLE }
+  const { alone, beside } = await ssoLogins({ url, operatorToken, pid: gatehouse.pid }, tokenInfo.hello.url, options)
+  tokenInfo.child.kill('SIGKILL')
+  const [one, two] = [
+    note('ssoLogin with eviction', middle(alone)),
+    note('the same while the upstream of another app hangs', middle(beside)),
+  ]
+  const moved = two.p99 / one.p99 - 1
+  console.log(
+    `${moved < 0.2 ? '✓' : '✗'} p99 beside a hanging upstream moves by ${Math.round(moved * 100)} % (wanted < 20)`,
+  )
+}
+
 pin(process.pid, 1)
-const peers = process.argv.includes('--no-peers') ? [] : ['better-auth', 'oidc-provider']
+const onlySso = process.argv.includes('--sso')
+const peers = onlySso || process.argv.includes('--no-peers') ? [] : ['better-auth', 'oidc-provider']
 const gatehouse = await start('gatehouse')
 const others: Record<string, Target> = { express: await start('express') }
 for (const peer of peers) others[peer] = await start(peer)
-await checks(gatehouse, others, '')
-await logins(gatehouse, '')
+if (!onlySso) {
+  await checks(gatehouse, others, '')
+  await logins(gatehouse, '')
+}
+await sso(gatehouse)
 if (process.argv.includes('--million')) {
   const began = performance.now()
   gatehouse.child.send({ fill: 1_000_000 })
@@ -239,9 +263,11 @@ for (const app of ['jwt', 'opaque']) {
 ratio('session check to better-auth', 'GET /v1/session, jwt', 'better-auth get-session (SQLite)', 15)
 ratio('introspection to oidc-provider', 'POST /oauth/introspect, jwt', 'oidc-provider introspection (SQLite)', 3)
 rate('Telegram login with eviction', 4_000)
+rate('ssoLogin with eviction', 4_000)
 rate('ton_proof login, wallet never seen', 900)
 rate('ton_proof login, known wallet, with eviction', 2_500)
 ratio('Telegram login at 1 M to without', 'Telegram login with eviction at 1 M', 'Telegram login with eviction', 0.67)
 const out = process.argv.find((argument) => argument.startsWith('--out='))?.slice(6)
 if (out) writeFileSync(out, JSON.stringify(rows, null, 2))
 for (const { child } of [gatehouse, ...Object.values(others)]) child.kill('SIGKILL')
+if (!process.argv.includes('--no-webhooks')) await benchWebhooks({ quick, postgres: false })

@@ -1,3 +1,4 @@
+import { createPrivateKey } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { isIP } from 'node:net'
 import * as z from 'zod'
@@ -50,6 +51,11 @@ const variables = {
   SMTP_URL: optional.refine((value) => value === undefined || /^smtps?:\/\/./.test(value), {
     message: 'is not an smtp:// or smtps:// URL',
   }),
+  SMTP_DKIM_DOMAIN: optional,
+  SMTP_DKIM_SELECTOR: optional,
+  SMTP_DKIM_KEY: optional.refine((value) => value === undefined || isPrivateKey(value), {
+    message: 'is not a private key in PEM',
+  }),
   TON_API_URL: optional.refine((value) => value === undefined || httpUrl(value), {
     message: 'is not an http or https URL',
   }),
@@ -87,6 +93,9 @@ const examples: Record<keyof typeof variables, string> = {
   GATEHOUSE_TRUST_PROXY: '10.0.0.0/8',
   GATEHOUSE_ALLOW_NETWORKS: '10.20.0.0/16',
   SMTP_URL: 'smtps://user:password@mail.example.com:465',
+  SMTP_DKIM_DOMAIN: 'example.com',
+  SMTP_DKIM_SELECTOR: 'gatehouse',
+  SMTP_DKIM_KEY: 'the content of the PEM file (or SMTP_DKIM_KEY_FILE=/run/secrets/dkim.pem)',
   TON_API_URL: 'https://toncenter.com/api/v3',
   TON_API_KEY: 'the key of the TON API',
   TON_TESTNET_API_URL: 'https://testnet.toncenter.com/api/v3',
@@ -112,6 +121,8 @@ export type Config = {
   readonly trustProxy: readonly string[]
   readonly allowNetworks: readonly string[]
   readonly smtpUrl: string | undefined
+  /** Signs what goes out over SMTP; the public half stands in DNS. */
+  readonly dkim: { domainName: string; keySelector: string; privateKey: string } | undefined
   readonly tonApi: { url: string; key: string | undefined } | undefined
   /** Where testnet has an API of its own. */
   readonly tonTestnetApi: { url: string; key: string | undefined } | undefined
@@ -149,6 +160,7 @@ export function loadConfig(env: NodeJS.ProcessEnv): Config {
     trustProxy: values.GATEHOUSE_TRUST_PROXY,
     allowNetworks: values.GATEHOUSE_ALLOW_NETWORKS,
     smtpUrl: values.SMTP_URL,
+    dkim: dkimOf(values),
     tonApi: apiOf(values.TON_API_URL, values.TON_API_KEY),
     tonTestnetApi: apiOf(values.TON_TESTNET_API_URL, values.TON_TESTNET_API_KEY),
     tonApiRate: values.TON_API_RATE === undefined ? undefined : Number(values.TON_API_RATE),
@@ -182,6 +194,25 @@ function withFiles(env: NodeJS.ProcessEnv): Record<string, string | undefined> {
     }
   }
   return values
+}
+
+function dkimOf(values: Record<`SMTP_DKIM_${'DOMAIN' | 'SELECTOR' | 'KEY'}`, string | undefined>): Config['dkim'] {
+  const { SMTP_DKIM_DOMAIN: domainName, SMTP_DKIM_SELECTOR: keySelector, SMTP_DKIM_KEY: privateKey } = values
+  if (domainName && keySelector && privateKey) return { domainName, keySelector, privateKey }
+  const missing = Object.entries(values).find(([name, value]) => name.startsWith('SMTP_DKIM_') && !value)
+  if (!domainName && !keySelector && !privateKey) return undefined
+  throw new ConfigError(
+    `${missing![0]} is not set, but the others of SMTP_DKIM_… are; for example ${missing![0]}=${examples[missing![0] as keyof typeof variables]}`,
+  )
+}
+
+function isPrivateKey(text: string): boolean {
+  try {
+    createPrivateKey(text)
+    return true
+  } catch {
+    return false
+  }
 }
 
 function isKey(text: string): boolean {

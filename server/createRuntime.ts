@@ -2,6 +2,8 @@ import { pino, type DestinationStream } from 'pino'
 import type { Config } from './config.ts'
 import { openDatabase } from './db/open.ts'
 import { createOutbox } from './delivery/outbox.ts'
+import { answersSettled } from './http/afterAnswer.ts'
+import { createMailer } from './email/mailer.ts'
 import { createLimits } from './http/limits.ts'
 import type { Lookup } from './http/outbound/lookup.ts'
 import { createOutbound } from './http/outbound/outbound.ts'
@@ -31,7 +33,7 @@ export function createRuntime(
   })
   const vault = createVault(secretKey(config))
   const now = parts.now ?? (() => new Date())
-  const runtime: Omit<Runtime, 'outbox'> = {
+  const runtime: Omit<Runtime, 'outbox' | 'mailer'> = {
     config,
     db,
     now,
@@ -54,11 +56,13 @@ export function createRuntime(
   whole.outbox = createOutbox(whole, (tx, lane, now) =>
     lane > 0 ? openWebhookLane(whole, tx, lane) : openTelegramLane(whole, tx, lane, now),
   )
+  whole.mailer = createMailer(whole)
   return whole
 }
 
 /** Writes what is only in memory and closes the database. */
 export async function closeRuntime(runtime: Runtime): Promise<void> {
+  await answersSettled(runtime)
   await runtime.outbound.close()
   await runtime.activity.close()
   await runtime.traffic.close()

@@ -5,6 +5,7 @@
 export const refusals = {
   invalid_request: [400, 'BAD_REQUEST', 'invalid_request'],
   profile_not_owned: [400, 'BAD_REQUEST', 'invalid_request'],
+  code_invalid: [400, 'BAD_REQUEST', 'invalid_grant'],
   token_expired: [401, 'UNAUTHORIZED', 'invalid_grant'],
   token_invalid: [401, 'UNAUTHORIZED', 'invalid_grant'],
   session_revoked: [401, 'UNAUTHORIZED', 'invalid_grant'],
@@ -18,6 +19,7 @@ export const refusals = {
   ip_not_allowed: [403, 'FORBIDDEN', 'unauthorized_client'],
   app_disabled: [403, 'FORBIDDEN', 'unauthorized_client'],
   user_blocked: [403, 'FORBIDDEN', 'invalid_grant'],
+  signature_wrong: [403, 'FORBIDDEN', 'invalid_grant'],
   not_found: [404, 'NOT_FOUND', 'invalid_request'],
   method_not_allowed: [405, 'METHOD_NOT_SUPPORTED', 'invalid_request'],
   conflict: [409, 'CONFLICT', 'invalid_request'],

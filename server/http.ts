@@ -3,6 +3,7 @@ import express, { json, type Express, type RequestHandler } from 'express'
 import { consolePages } from './console/pages.ts'
 import { referencePages } from './console/reference.ts'
 import { consoleRoutes } from './console/routes.ts'
+import { emailRoutes } from './email/routes.ts'
 import { AppError } from './error.ts'
 import { eventRoutes } from './event/routes.ts'
 import { ahead } from './http/ahead.ts'
@@ -11,12 +12,18 @@ import { cors } from './http/cors.ts'
 import { healthRoutes } from './http/health.ts'
 import { securityHeaders } from './http/security.ts'
 import { identityRoutes } from './identity/routes.ts'
+import { linkRoutes } from './identity/routesOfLinks.ts'
+import { notificationRoutes } from './notification/routes.ts'
 import type { Runtime } from './runtime.ts'
 import { sessionCheck, sessionRoutes } from './session/routes.ts'
+import { signatureRoutes } from './signature/routes.ts'
+import { exchangeToken, TOKEN_EXCHANGE } from './sso/exchange.ts'
+import { ssoRoutes } from './sso/routes.ts'
 import { telegramRoutes } from './telegram/routes.ts'
 import { introspection, tokenRoutes } from './token/routes.ts'
 import { graphqlRoutes } from './ton/graphql.ts'
 import { tonRoutes } from './ton/routes.ts'
+import { metricsRoutes } from './stats/routes.ts'
 import { guard } from './traffic/guard.ts'
 import { walletRoutes } from './wallet/routes.ts'
 import { webhookRoutes } from './webhook/routes.ts'
@@ -38,17 +45,23 @@ function createExpress(runtime: Runtime): Express {
   // Express tries one after the other, so those come first whose calls are the most.
   app.use(telegramRoutes(runtime, body))
   app.use(tonRoutes(runtime, body))
+  app.use(ssoRoutes(runtime, body))
   app.use(sessionRoutes(runtime, body))
-  app.use(tokenRoutes(runtime))
+  app.use(tokenRoutes(runtime, { [TOKEN_EXCHANGE]: exchangeToken }))
   app.use(eventRoutes(runtime))
   app.use(identityRoutes(runtime, body))
+  app.use(signatureRoutes(runtime, body))
+  app.use(linkRoutes(runtime, body))
+  app.use(notificationRoutes(runtime, body))
   app.use(walletRoutes(runtime, body))
   app.use(webhookRoutes(runtime))
+  app.use(emailRoutes(runtime))
   app.use(consoleRoutes(runtime, body))
   app.use(referencePages(runtime))
   app.use(consolePages())
   app.use(graphqlRoutes(runtime, body))
   app.use(healthRoutes(runtime))
+  app.use(metricsRoutes(runtime))
   app.use(() => {
     throw new AppError('not_found', 'There is nothing at this address')
   })

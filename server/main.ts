@@ -1,4 +1,5 @@
 import type { RequestListener } from 'node:http'
+import { startWatcher } from './chain/worker.ts'
 import type { Config } from './config.ts'
 import { closeRuntime, createRuntime } from './createRuntime.ts'
 import { migrate } from './db/migrate.ts'
@@ -7,6 +8,7 @@ import { assertKeyFits, assertKeyKept } from './keyFits.ts'
 import { setupLink } from './operator/setup.ts'
 import type { Runtime } from './runtime.ts'
 import { drain, serve } from './serve.ts'
+import { startStats } from './stats/worker.ts'
 import { startSweep } from './sweep.ts'
 
 /** How long requests in flight may take to finish, and how long idle connections are kept for a request on its way. */
@@ -40,7 +42,11 @@ export async function startGatehouse(
     runtime.config = { ...config, port, publicUrl: url }
     http.app = createHttp(runtime)
     const sweeper = startSweep(runtime)
+    const stats = startStats(runtime)
+    const watcher = startWatcher(runtime)
+    await runtime.traffic.reload()
     runtime.outbox.start()
+    runtime.mailer.start()
     const { publicUrl } = runtime.config
     if (publicUrl.startsWith('http:') && !/^http:\/\/(localhost|127\.|\[::1\])/.test(publicUrl))
       runtime.log.warn(`GATEHOUSE_PUBLIC_URL is ${publicUrl}: without https, tokens and passwords travel in the clear`)
@@ -52,7 +58,10 @@ export async function startGatehouse(
         runtime.stopping = true
         await drain(server, PATIENCE_MS, FAREWELL_MS)
         await sweeper.stop()
+        await stats.stop()
+        await watcher.stop()
         await runtime.outbox.stop()
+        await runtime.mailer.stop()
         await closeRuntime(runtime)
       },
     }

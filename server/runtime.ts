@@ -2,6 +2,7 @@ import type { Logger } from 'pino'
 import type { AppCache } from './app/app.ts'
 import type { Config } from './config.ts'
 import type { Database } from './db/database.ts'
+import type { Mailer } from './email/mailer.ts'
 import type { Outbox } from './delivery/outbox.ts'
 import type { Limits } from './http/limits.ts'
 import type { Outbound } from './http/outbound/outbound.ts'
@@ -35,6 +36,8 @@ export type Runtime = {
   traffic: Traffic
   /** Sends what is owed because of events. */
   outbox: Outbox
+  /** Sends the mails that stand in the outbox. */
+  mailer: Mailer
   /** Set when the process is asked to stop, so that load balancers send nothing new. */
   stopping: boolean
 }

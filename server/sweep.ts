@@ -3,15 +3,29 @@ import { appAt } from './app/app.ts'
 import { COOKIE_IDLE_MS } from './operator/tokens.ts'
 import { deleteExpiredOperatorTokens } from './operator/store.ts'
 import type { Transaction } from './db/database.ts'
+import { deleteOldEmails } from './email/store.ts'
+import { deleteOldHours } from './delivery/store.ts'
+import { MEMORY_MS as ANSWER_MEMORY_MS } from './event/once.ts'
+import { deleteOldAnswers } from './event/store.ts'
+import { AppError } from './error.ts'
+import { unblockUser } from './identity/block.ts'
+import { mailPendingLinks } from './identity/linkMail.ts'
+import { deleteExpiredLinks } from './identity/linkStore.ts'
+import { systemActor } from './operator/audit.ts'
+import { applyRetention } from './retention/apply.ts'
 import type { Runtime } from './runtime.ts'
 import { timedOut } from './session/session.ts'
 import { endSession, walkLive } from './session/store.ts'
 import { tellAllEnded } from './session/tell.ts'
+import { deleteExpiredCodes } from './signature/store.ts'
 import { deleteExpiredProofs } from './telegram/store.ts'
-import { deleteExpiredTokens, deleteWithdrawnKeys } from './token/store.ts'
+import { deleteExpiredTokens, deleteOldErasures, deleteWithdrawnKeys } from './token/store.ts'
 import { deleteExpiredNonces } from './ton/store.ts'
+import { deleteExpiredBlocks, listExpiredUserBlocks } from './traffic/store.ts'
 
 const EVERY_MS = 15_000
+/** Retention is a matter of days: looked at once an hour. */
+const RETENTION_EVERY_MS = 3_600_000
 /** Sessions looked at in one read, and the most a transaction ends. */
 const CHUNK = 1_000
 /** Chunks a pass; a million live sessions are walked in a quarter of an hour and never hold up a login. */
@@ -21,14 +35,30 @@ const MARGIN_MS = 10_000
 /** An expired opaque token is kept this long, so that its bearer is told that it expired and not that it never was. */
 const TOKEN_MEMORY_MS = 3_600_000
 const KEY_MEMORY_MS = 86_400_000
+/** The health of endpoints by the hour is of use for some weeks. */
+const HOURS_KEPT_MS = 90 * 86_400_000
+/** Longer than any access token lives. */
+const ERASURE_MEMORY_MS = 90_000_000
+/** Mails are kept for so long that a complaint about one can still be answered. */
+const EMAIL_MEMORY_MS = 30 * 86_400_000
+const MOST_EMAILS = 1_000
 
 export type Swept = {
   sessions: number
   nonces: number
   proofs: number
+  codes: number
+  links: number
   tokens: number
   operatorTokens: number
   keys: number
+  /** Answers under an idempotency key, and how endpoints did by the hour. */
+  answers: number
+  hours: number
+  /** Blocks that have run out, of users among others, who may come in again. */
+  blocks: number
+  erasures: number
+  emails: number
   /** Where the next pass goes on; 0 is the beginning. */
   next: number
 }
@@ -41,17 +71,38 @@ export async function sweep(runtime: Runtime, from = 0): Promise<Swept> {
   const now = runtime.now()
   const ago = (ms: number) => new Date(now.getTime() - ms)
   const { ended, next } = await endTimedOut(runtime, from, now)
+  await mailPendingLinks(runtime)
   // Each its own transaction: none of these needs another, and a login may come between.
   const transaction = <T>(work: (tx: Transaction) => Promise<T>) => runtime.db.transaction(work)
   return {
     sessions: ended,
     nonces: await transaction((tx) => deleteExpiredNonces(tx, now)),
     proofs: await transaction((tx) => deleteExpiredProofs(tx, now)),
+    codes: await transaction((tx) => deleteExpiredCodes(tx, now)),
+    links: await transaction((tx) => deleteExpiredLinks(tx, now)),
     tokens: await transaction((tx) => deleteExpiredTokens(tx, ago(TOKEN_MEMORY_MS))),
     operatorTokens: await transaction((tx) => deleteExpiredOperatorTokens(tx, now, ago(COOKIE_IDLE_MS))),
+    blocks: await endBlocks(runtime),
+    emails: await transaction((tx) => deleteOldEmails(tx, ago(EMAIL_MEMORY_MS), MOST_EMAILS)),
     keys: await transaction((tx) => deleteWithdrawnKeys(tx, ago(KEY_MEMORY_MS))),
+    answers: await transaction((tx) => deleteOldAnswers(tx, ago(ANSWER_MEMORY_MS))),
+    hours: await transaction((tx) => deleteOldHours(tx, Math.floor(ago(HOURS_KEPT_MS).getTime() / 3_600_000))),
+    erasures: await transaction((tx) => deleteOldErasures(tx, ago(ERASURE_MEMORY_MS))),
     next,
   }
+}
+
+/** Lifts what has run out. A user's own block is lifted by hand, so to speak: their row says so too. */
+async function endBlocks(runtime: Runtime): Promise<number> {
+  const now = runtime.now()
+  for (const { userId } of await listExpiredUserBlocks(runtime.db, now))
+    if (userId !== null) await unblockUser(runtime, systemActor, userId).catch(ignoreGone)
+  return runtime.db.transaction((tx) => deleteExpiredBlocks(tx, now))
+}
+
+/** Somebody who was erased meanwhile needs no unblocking. */
+function ignoreGone(error: unknown): void {
+  if (!(error instanceof AppError && error.code === 'not_found')) throw error
 }
 
 /** Ends sessions that time has ended, each in the moment and for the reason it was over. */
@@ -96,6 +147,7 @@ async function idleTimeoutOfApps(runtime: Runtime): Promise<Map<number, number>>
 /** Sweeps now and then until stopped; `stop` waits for the pass that is running. */
 export function startSweep(runtime: Runtime): { stop(): Promise<void> } {
   let stopped = false
+  let retainedAt = -Infinity
   let next = 0
   let running: Promise<void> = Promise.resolve()
   let timer: NodeJS.Timeout
@@ -104,6 +156,10 @@ export function startSweep(runtime: Runtime): { stop(): Promise<void> } {
     try {
       const { next: resume, ...counts } = await sweep(runtime, next)
       next = resume
+      if (performance.now() - retainedAt >= RETENTION_EVERY_MS) {
+        retainedAt = performance.now()
+        await applyRetention(runtime)
+      }
       if (Object.values(counts).some((count) => count > 0)) runtime.log.debug(counts, 'tidied up')
     } catch (error) {
       runtime.log.error({ err: error }, 'tidying up failed and will be tried again')

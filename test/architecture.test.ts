@@ -26,13 +26,22 @@ const rules: Rules = {
   'server/identity': [
     ...[...base, ...data, ...edges],
     ...['server/app', 'server/operator', 'server/profile', 'server/session', 'server/token', 'server/ton/address.ts'],
-    'server/event',
+    ...['server/event', 'server/email/queue.ts', 'server/signature'],
   ],
   'server/session': [
     ...[...base, ...data, ...edges],
     ...['server/app', 'server/identity', 'server/operator', 'server/token', 'server/event'],
   ],
-  'server/token': [...base, ...data, ...edges, 'server/app', 'server/operator', 'server/session', 'jose'],
+  'server/token': [
+    ...base,
+    ...data,
+    ...edges,
+    'server/app',
+    'server/identity',
+    'server/operator',
+    'server/session',
+    'jose',
+  ],
   'server/event': [
     ...[...base, ...data, ...edges, 'server/app', 'server/identity', 'server/operator'],
     ...['server/delivery', 'server/notification', 'ajv', 'intl-messageformat', '@formatjs/icu-messageformat-parser'],
@@ -43,7 +52,7 @@ const rules: Rules = {
   ],
   'server/webhook': [
     ...[...base, ...data, ...edges, 'server/app', 'server/operator'],
-    ...['server/event', 'server/delivery', 'server/http/outbound'],
+    ...['server/event', 'server/delivery', 'server/http/outbound', 'server/token/jwt.ts'],
   ],
   'server/notification': [
     ...[
@@ -58,6 +67,10 @@ const rules: Rules = {
     ],
     ...['server/event', 'server/delivery', 'server/webhook'],
   ],
+  'server/email': [
+    ...[...base, ...data, ...edges, 'server/app', 'server/identity', 'server/operator', 'server/event'],
+    ...['liquidjs', 'htmlparser2', 'caniemail', 'nodemailer'],
+  ],
   'server/profile': [...base, ...data, 'server/app', 'server/token'],
   'server/telegram': [
     ...base,
@@ -70,11 +83,19 @@ const rules: Rules = {
     'server/traffic',
     'jose',
   ],
+  'server/sso': [
+    ...[...base, ...data, ...edges, 'server/http/outbound'],
+    ...['server/app', 'server/identity', 'server/operator', 'server/session', 'server/token', 'server/traffic'],
+  ],
   'server/ton': [
     ...[...base, ...data, 'server/http', 'express'],
     ...['server/app', 'server/chain', 'server/identity', 'server/profile', 'server/session', 'server/token'],
     'server/traffic',
     ...['@ton/core', 'graphql', 'graphql-yoga', '@graphql-yoga/render-graphiql', '@escape.tech'],
+  ],
+  'server/signature': [
+    ...[...base, ...data, 'server/http', 'express', 'server/app', 'server/email/queue.ts', 'server/identity'],
+    ...['server/operator', 'server/session', 'server/token'],
   ],
   'server/chain': [
     ...base,
@@ -85,6 +106,10 @@ const rules: Rules = {
     'server/ton/address.ts',
     '@ton/core',
   ],
+  'server/retention': [
+    ...[...base, ...data, 'server/console', 'server/operator'],
+    ...['server/delivery', 'server/stats', 'server/traffic'],
+  ],
   'server/stats': [
     ...base,
     ...data,
@@ -92,6 +117,8 @@ const rules: Rules = {
     'server/session',
     'server/token',
     ...edges,
+    'server/identity',
+    'ipaddr.js',
     'prom-client',
     'server/operator',
   ],
@@ -115,13 +142,14 @@ const rules: Rules = {
   'server/console': [
     ...[...base, 'server/http', 'express', 'sirv', '@trpc/server', 'trpc-to-openapi'],
     ...['server/app', 'server/identity', 'server/operator', 'server/session', 'server/token'],
-    ...['server/stats', 'server/traffic'],
-    ...['server/event', 'server/delivery', 'server/webhook', 'server/notification'],
+    ...['server/retention', 'server/stats', 'server/traffic', 'server/sso'],
+    ...['server/event', 'server/delivery', 'server/webhook', 'server/notification', 'server/email'],
   ],
 }
 
 /** What stands above the domains and may use all of them. */
 const above = ['server', 'server/cli', 'server/demo']
+rules['server/chaos'] = ['server/webhook']
 const packagesAbove = ['commander', 'express', 'pino', 'yaml', 'zod', '@ton/core', '@ton/sandbox', '@ton/ton']
 for (const folder of above)
   rules[folder] = [...Object.keys(rules), 'server', 'server/cli', 'server/keyFits.ts', ...packagesAbove]

@@ -6,15 +6,21 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 /** Checks that need no database: run once. */
 const pure = ['test/http/outbound.test.ts', 'test/telegram/**', 'test/ton/**', 'test/secret/**', 'test/*.test.ts']
 
+/** A test that takes long says so in the report; one that a busy machine cuts short says nothing. */
+const patient = { testTimeout: 30_000, hookTimeout: 60_000 }
+
 export default defineConfig({
   root,
   test: {
+    // On two cores vitest would take one worker; most tests wait for a disk, a server or a browser half of their time.
+    maxWorkers: 2,
     // The same tests, once per engine; `npm test -- --project sqlite` runs one.
     projects: [
       {
         root,
         test: {
           name: 'pure',
+          ...patient,
           include: pure.map((path) => (path.endsWith('.ts') ? path : `${path}/*.test.ts`)),
           env: { DATABASE_URL: 'file:test.db' },
         },
@@ -23,6 +29,7 @@ export default defineConfig({
         root,
         test: {
           name: 'sqlite',
+          ...patient,
           include: ['test/**/*.test.ts'],
           exclude: [...pure, 'test/web/**'],
           env: { DATABASE_URL: 'file:test.db' },
@@ -32,6 +39,7 @@ export default defineConfig({
         root,
         test: {
           name: 'postgresql',
+          ...patient,
           include: ['test/**/*.test.ts'],
           exclude: [...pure, 'test/web/**'],
           env: { DATABASE_URL: 'postgres://' },

@@ -22,6 +22,7 @@ const config = loadConfig({
   DATABASE_URL: process.env['BENCH_DATABASE_URL'] ?? `file:${dataDir}/bench.db`,
   GATEHOUSE_PUBLIC_URL: 'http://localhost:3000',
   GATEHOUSE_RATE_LIMITS: 'off',
+  GATEHOUSE_ALLOW_NETWORKS: '127.0.0.1',
   LOG_LEVEL: 'warn',
 })
 await migrate(config.databaseUrl)

@@ -58,12 +58,16 @@ async function applyApp(
 }
 
 function differing(app: App, wanted: NewApp): string[] {
-  const { botToken } = app.secrets
+  const { botToken, ssoHeaders } = app.secrets
   const shown = describe(app)
-  const current = { ...shown, telegram: { ...shown.telegram, botToken: botToken ?? null } }
+  const current = {
+    ...shown,
+    telegram: { ...shown.telegram, botToken: botToken ?? null },
+    sso: { ...shown.sso, headers: ssoHeaders ?? {} },
+  }
   return leaves(wanted).flatMap(([path, value]) => {
     const now = path.reduce<unknown>((part, key) => (part as Record<string, unknown>)[key], current)
-    return JSON.stringify(now) === JSON.stringify(value) ? [] : [path.join('.')]
+    return JSON.stringify(now ?? null) === JSON.stringify(value) ? [] : [path.join('.')]
   })
 }
 

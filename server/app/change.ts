@@ -5,7 +5,7 @@ import type { Runtime } from '#server/runtime.ts'
 import { revokeAppSessions } from '#server/session/revoke.ts'
 import { trimSessions } from '#server/session/trim.ts'
 import { openApp, type App } from './app.ts'
-import { defaultSettings, type AppPatch, type AppSecrets, type AppSettings, type NewApp } from './settings.ts'
+import { clashes, defaultSettings, type AppPatch, type AppSecrets, type AppSettings, type NewApp } from './settings.ts'
 import { deleteApp, findApp, insertApp, updateApp } from './store.ts'
 
 /** Makes an app. @throws AppError conflict when the slug is taken, invalid_request when none can be made of the name */
@@ -128,8 +128,9 @@ function merge(
   patch: SettingsPatch,
 ): { settings: AppSettings; secrets: AppSecrets } {
   const { botToken, ...telegram } = patch.telegram ?? {}
+  const { headers, ...sso } = patch.sso ?? {}
   const merged: Record<string, unknown> = { ...settings }
-  for (const [key, value] of Object.entries({ ...patch, telegram })) {
+  for (const [key, value] of Object.entries({ ...patch, telegram, sso })) {
     if (value === undefined) continue
     const current = merged[key]
     merged[key] = isGroup(value) && isGroup(current) ? { ...current, ...defined(value) } : value
@@ -137,6 +138,10 @@ function merge(
   const opened = { ...secrets }
   if (botToken === null) delete opened.botToken
   else if (botToken !== undefined) opened.botToken = botToken
+  if (headers) opened.ssoHeaders = withoutNull({ ...opened.ssoHeaders, ...headers })
+  const faults = clashes(merged as AppSettings, opened)
+  if (faults.length > 0)
+    throw new AppError('invalid_request', 'These settings do not go together; see errors', { errors: faults })
   return { settings: merged as AppSettings, secrets: opened }
 }
 
@@ -144,6 +149,9 @@ const isGroup = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 const defined = (group: Record<string, unknown>) =>
   Object.fromEntries(Object.entries(group).filter(([, value]) => value !== undefined))
+
+const withoutNull = (values: Record<string, string | null>) =>
+  Object.fromEntries(Object.entries(values).filter((entry): entry is [string, string] => entry[1] !== null))
 
 function stored(runtime: Runtime, settings: AppSettings, secrets: AppSecrets) {
   return {
@@ -154,7 +162,7 @@ function stored(runtime: Runtime, settings: AppSettings, secrets: AppSecrets) {
 
 /** An app as the audit log and the management API show it: secrets only as set or not. */
 export function describe(app: App) {
-  const { telegram, ...settings } = app.settings
+  const { telegram, sso, ...settings } = app.settings
   return {
     name: app.name,
     slug: app.slug,
@@ -165,6 +173,7 @@ export function describe(app: App) {
       botId: app.secrets.botToken?.split(':')[0] ?? null,
       ...telegram,
     },
+    sso: { ...sso, headerNames: Object.keys(app.secrets.ssoHeaders ?? {}).sort() },
   }
 }
 

@@ -17,6 +17,7 @@ import { countSurplus } from '#server/session/listStore.ts'
 import { apiKeyScopes, createApiKey, type ApiKeyScope } from './apiKeys.ts'
 import { openApp, type App } from './app.ts'
 import { changeApp, createApp, describe, removeApp } from './change.ts'
+import { RULES, weaknessesOf } from './posture.ts'
 import { appPatch, appSettings, newApp, sessionPolicy } from './settings.ts'
 import { countApps, countLiveSessions, deleteApiKey, findApp, listApiKeys, listApps, type ApiKeyRow } from './store.ts'
 
@@ -32,6 +33,7 @@ const appShape = z.object({
   updatedAt: instant,
   ...appSettings.shape,
   telegram: appSettings.shape.telegram.extend({ botTokenSet: z.boolean(), botId: z.string().nullable() }),
+  sso: appSettings.shape.sso.unwrap().extend({ headerNames: z.array(z.string()) }),
 })
 
 const appItem = appShape
@@ -61,6 +63,17 @@ const defined = <T extends object>(values: T) =>
   Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as {
     [Key in keyof T]?: Exclude<T[Key], undefined>
   }
+
+const weaknessShape = z.object({
+  id: z.string(),
+  severity: z.enum(['high', 'medium', 'low']),
+  title: z.string(),
+  rule: z.string(),
+  risk: z.string(),
+  cost: z.string().nullable(),
+  safer: z.string().nullable(),
+  tab: z.string(),
+})
 
 export const appsRouter = router({
   list: procedure('view')
@@ -127,6 +140,30 @@ export const appsRouter = router({
     .mutation(async ({ ctx, input }) => {
       assertSeesAll(ctx.operator)
       await removeApp(ctx.runtime, ctx.actor, (await getApp(ctx.runtime, ctx.operator, input.id)).id)
+    }),
+
+  posture: procedure('view')
+    .meta(rest('GET', '/apps/{id}/posture', 'Apps', 'Settings that are weaker than RFC 9700 and OWASP ASVS 5 ask for'))
+    .input(z.object({ id }))
+    .output(z.object({ rules: z.number(), weaknesses: z.array(weaknessShape) }))
+    .query(async ({ ctx, input }) => {
+      const weaknesses = weaknessesOf(await getApp(ctx.runtime, ctx.operator, input.id))
+      return {
+        rules: RULES,
+        weaknesses: weaknesses.map(({ safer, ...weakness }) => ({ ...weakness, safer: safer?.label ?? null })),
+      }
+    }),
+
+  harden: procedure('manage')
+    .meta(rest('POST', '/apps/{id}/posture/{rule}', 'Apps', 'Set the safer value of one weakness'))
+    .input(z.strictObject({ id, rule: z.string().max(64) }))
+    .output(appShape)
+    .mutation(async ({ ctx, input }) => {
+      const { runtime, actor } = ctx
+      const app = await getApp(runtime, ctx.operator, input.id)
+      const safer = weaknessesOf(app).find((weakness) => weakness.id === input.rule)?.safer
+      if (!safer) throw new AppError('not_found', 'This app has no such weakness, or only a person can mend it')
+      return show(await changeApp(runtime, actor, app.id, safer.patch, app.version))
     }),
 
   policyImpact: procedure('view')

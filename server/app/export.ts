@@ -11,10 +11,12 @@ export async function exportApps(runtime: Runtime) {
   const rows = await listAllApps(runtime.db)
   const secrets: { slug: string; path: string }[] = []
   const apps = rows.map((row) => {
-    const { slug, name, disabled, telegram, ...settings } = describe(openApp(runtime.vault, row))
+    const { slug, name, disabled, telegram, sso, ...settings } = describe(openApp(runtime.vault, row))
     const { botTokenSet, botId: _, ...openTelegram } = telegram
     if (botTokenSet) secrets.push({ slug, path: 'telegram.botToken' })
-    return { slug, name, disabled, ...settings, telegram: openTelegram }
+    const { headerNames, ...openSso } = sso
+    for (const header of headerNames) secrets.push({ slug, path: `sso.headers.${header}` })
+    return { slug, name, disabled, ...settings, telegram: openTelegram, sso: openSso }
   })
   return { apps, secrets }
 }

@@ -1,5 +1,6 @@
 import { isIP } from 'node:net'
 import * as z from 'zod'
+import type { FieldError } from '#server/error.ts'
 
 /** Seconds; the least any lifetime may be is 2 (contract §4). */
 const seconds = (most: number) => z.number().int().min(2).max(most)
@@ -56,7 +57,57 @@ const line = (most: number) =>
     // A line break in a sender's name would start a new mail header.
     .regex(/^[^\u0000-\u001f\u007f]*$/, { message: 'must be one line without control characters' })
 
+/** Headers that would change whom we speak to or where a request ends. */
+const RESERVED =
+  /^(host|connection|keep-alive|transfer-encoding|content-length|content-type|te|trailer|upgrade|expect|proxy-.*)$/
+
+/** Headers that go with a call out, by name; their values are secrets. */
+const headerName = z
+  .string()
+  .toLowerCase()
+  .regex(/^[a-z0-9!#$%&'*+.^_`|~-]{1,64}$/, { message: 'must be the name of an HTTP header' })
+  .refine((name) => !RESERVED.test(name), { message: 'is a header that is set by Gatehouse itself' })
+const headerValue = z
+  .string()
+  .max(4096)
+  .regex(/^[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?$/, { message: 'must be one line of printable ASCII characters' })
+
+const sso = z.strictObject({
+  tokenInfoUrl: z
+    .string()
+    .max(2000)
+    .refine(isCallable, { message: 'must be an http or https URL without user name, password and #' })
+    .nullable(),
+  method: z.enum(['GET', 'POST']),
+  /** Where the token goes: the Authorization header, a query parameter, a form field or a JSON member. */
+  tokenIn: z.string().regex(/^(bearer|(query|form|json):[A-Za-z0-9_.~-]{1,64})$/, {
+    message: 'must be bearer, query:NAME, form:NAME or json:NAME',
+  }),
+  /** What `aud` of the app's own tokens must hold; while empty, the app's audience IDs. */
+  audiences: z.array(line(255).min(1)).max(50),
+  timeoutMs: z.number().int().min(100).max(10_000),
+  /** Seconds the other server's clock may differ. */
+  clockSkew: z.number().int().min(0).max(300),
+})
+
+const defaultSso: z.infer<typeof sso> = {
+  tokenInfoUrl: null,
+  method: 'GET',
+  tokenIn: 'bearer',
+  audiences: [],
+  timeoutMs: 3000,
+  clockSkew: 30,
+}
+
+function isCallable(text: string): boolean {
+  const url = URL.parse(text)
+  return url !== null && /^https?:$/.test(url.protocol) && !url.username && !url.password && !text.includes('#')
+}
+
 const perMinute = z.number().int().min(1).max(10_000_000)
+
+export const claimNames = ['name', 'username', 'email', 'language', 'photoUrl'] as const
+const claims = z.array(z.enum(claimNames)).max(claimNames.length)
 
 /** Masters that the app knows to be the jettons they are called, raw and in lower case. */
 const jettons = z
@@ -81,6 +132,10 @@ export const appSettings = z.strictObject({
     /** Whether linked wallets are followed, so that what they send and receive becomes events. */
     watch: z.boolean().default(false),
   }),
+  // Apps made before there was such a setting have none stored.
+  sso: sso.default(defaultSso),
+  /** What of a person's profile the app asks for; the rest of what a login brings is never kept. */
+  claims: claims.default([...claimNames]),
   allowedOrigins: z.array(origin).max(100),
   ipAllowList: z.array(network).max(500),
   branding: z.strictObject({
@@ -129,6 +184,8 @@ export const defaultSettings: AppSettings = {
   },
   telegram: { maxAge: 86_400, singleUse: false, testEnvironment: false },
   ton: { domains: [], chains: ['-239', '-3'], jettons: [], watch: false },
+  sso: defaultSso,
+  claims: [...claimNames],
   allowedOrigins: [],
   ipAllowList: [],
   branding: { appName: null, logoUrl: null, supportEmail: null, copyright: null, primaryColor: null },
@@ -139,7 +196,10 @@ export const defaultSettings: AppSettings = {
 }
 
 /** What is known of an app besides its settings and never answered again. */
-export const appSecrets = z.strictObject({ botToken: z.string().optional() })
+export const appSecrets = z.strictObject({
+  botToken: z.string().optional(),
+  ssoHeaders: z.record(z.string(), z.string()).optional(),
+})
 export type AppSecrets = z.infer<typeof appSecrets>
 
 const botToken = z
@@ -151,19 +211,31 @@ export const slug = z
   .regex(/^[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?$/, { message: 'must be 1 to 64 of a-z, 0-9 and inner hyphens' })
   .refine((text) => !text.startsWith('app_'), { message: 'must not look like an id' })
 
-const { sessionPolicy: policyShape, telegram, ton, branding, email, channels, rateLimits, ...flat } = appSettings.shape
+const {
+  sessionPolicy: policyShape,
+  telegram,
+  ton,
+  sso: _,
+  branding,
+  email,
+  channels,
+  rateLimits,
+  ...flat
+} = appSettings.shape
 
-/** A change of an app: any part of it; what is left out stays as it is. `botToken: null` removes the token. */
+/** A change of an app: any part of it; what is left out stays as it is. `null` removes a secret. */
 export const appPatch = z
   .strictObject({
     name: line(100).min(1),
     slug,
     disabled: z.boolean(),
     ...flat,
+    claims,
     sessionPolicy: policyShape.partial(),
     telegram: telegram.extend({ botToken: botToken.nullable() }).partial(),
     // Without defaults, which a change of another member would bring in.
     ton: ton.extend({ jettons, watch: z.boolean() }).partial(),
+    sso: sso.extend({ headers: z.record(headerName, headerValue.nullable()) }).partial(),
     branding: branding.partial(),
     email: email.partial(),
     channels: channels.unwrap().partial(),
@@ -175,3 +247,16 @@ export type AppPatch = z.infer<typeof appPatch>
 /** A new app: a name, and whatever is not to be as the defaults are. */
 export const newApp = appPatch.required({ name: true })
 export type NewApp = z.infer<typeof newApp>
+
+/** What no single setting can tell: faults of settings that do not go together. */
+export function clashes(settings: AppSettings, secrets: AppSecrets): FieldError[] {
+  const { method, tokenIn } = settings.sso
+  const names = Object.keys(secrets.ssoHeaders ?? {})
+  const faults: FieldError[] = []
+  if (method === 'GET' && /^(form|json):/.test(tokenIn))
+    faults.push({ path: 'sso.method', message: `must be POST to send the token as ${tokenIn}` })
+  if (tokenIn === 'bearer' && names.includes('authorization'))
+    faults.push({ path: 'sso.headers.authorization', message: 'is where the token goes; use another header' })
+  if (names.length > 20) faults.push({ path: 'sso.headers', message: 'must be at most 20' })
+  return faults
+}

@@ -38,14 +38,15 @@ export function readHistory(runtime: Runtime, wallet: Wallet, ask: Ask): Promise
   const key = `history ${wallet.network} ${wallet.address} ${ask.before?.lt ?? ''} ${ask.before?.hash ?? ''} ${ask.limit} ${ask.vouched.join()}`
   return recent(runtime, key, FRESH_S, async () => {
     const [page, pending] = await Promise.all([
-      pageOf(runtime, api, wallet.address, ask),
+      readPage(runtime, api, wallet.address, ask),
       ask.before ? null : listPending(runtime, api, wallet.address),
     ])
     return { ...page, pending }
   })
 }
 
-async function pageOf(runtime: Runtime, api: ChainApi, address: string, ask: Ask): Promise<History> {
+/** A page as the API tells it now. @throws AppError chain_unavailable */
+export async function readPage(runtime: Runtime, api: ChainApi, address: string, ask: Ask): Promise<History> {
   const sources =
     api.version === 2
       ? [(count: number) => accountV2(runtime, api, address, ask.before, count)]

@@ -1,4 +1,7 @@
+import type { App } from '#server/app/app.ts'
 import { AppError } from '#server/error.ts'
+import { openDetails } from '#server/identity/findOrCreate.ts'
+import type { IdentityRow } from '#server/identity/store.ts'
 import type { Runtime } from '#server/runtime.ts'
 
 /** TON's global ids: mainnet and testnet. */
@@ -18,4 +21,12 @@ export function chainApi(runtime: Runtime, network: Network): ChainApi {
     )
   }
   return { network, version: /\/v2$/.test(api.url) ? 2 : 3, ...api }
+}
+
+/** The network of a linked wallet: its own where it is bound to one (V5), else the app's. */
+export function networkOf(runtime: Runtime, app: App, identity: Pick<IdentityRow, 'detailsSealed'>): Network {
+  const { details } = openDetails(runtime.vault, identity.detailsSealed)
+  const { chains } = app.settings.ton
+  const own = chains.find((chain) => chain === details['network'])
+  return own ?? (chains.length === 0 || chains.includes('-239') ? '-239' : '-3')
 }

@@ -3,12 +3,15 @@ import { findApp, listAllApps, listApiKeys } from '#server/app/store.ts'
 import { openApp } from '#server/app/app.ts'
 import { countUsers } from '#server/identity/searchStore.ts'
 import { sessionItem, showSession } from '#server/session/console.ts'
-import { countByHour, countSessions, listSessions, sessionsWhere } from '#server/session/listStore.ts'
+import { countSessions, listSessions, sessionsWhere } from '#server/session/listStore.ts'
+import { lastCensus, type Census } from '#server/stats/census.ts'
+import { readSeries } from '#server/stats/series.ts'
 import { instant } from './page.ts'
 import { procedure, rest, router } from './trpc.ts'
 
 const HOUR_MS = 3_600_000
-const MOST_COUNTED = 1_000_000
+/** Totals are counted no further than this at once. */
+const MOST_COUNTED = 10_000
 
 /** The dashboard's first figures, each found in the data as it is. */
 export const overviewRouter = router({
@@ -18,7 +21,8 @@ export const overviewRouter = router({
     .output(
       z.object({
         liveSessions: z.number(),
-        users: z.number(),
+        liveAsOf: instant.nullable().describe('Above 10,000 live sessions are counted once a minute: when'),
+        users: z.number().describe('Counted up to 10,000'),
         apps: z.number(),
         signIns24h: z.number(),
         ended24h: z.number(),
@@ -40,12 +44,13 @@ export const overviewRouter = router({
       const now = runtime.now()
       const appId = input.appId === undefined ? undefined : (runtime.vault.ids.parse('app', input.appId) ?? -1)
       const scope = { appId, only: operator.appIds }
-      const lastHour = Math.floor(now.getTime() / HOUR_MS)
-      const hours = Array.from({ length: 24 }, (_, place) => lastHour - 23 + place)
-      const [live, users, counted, latest, rows] = await Promise.all([
+      const visible = appId === undefined ? operator.appIds : [appId]
+      const appIds = visible?.filter((id) => !operator.appIds || operator.appIds.includes(id))
+      const from = new Date((Math.floor(now.getTime() / HOUR_MS) - 23) * HOUR_MS)
+      const [live, users, day, latest, rows] = await Promise.all([
         countSessions(db, sessionsWhere({ ...scope, status: 'active' }, now), MOST_COUNTED),
         countUsers(db, scope, MOST_COUNTED),
-        countByHour(db, new Date(hours[0]! * HOUR_MS), scope),
+        readSeries(runtime, { from, to: now }, appIds),
         listSessions(db, sessionsWhere(scope, now), { sort: '-createdAt', after: undefined, limit: 8 }),
         appId === undefined ? listAllApps(db) : findApp(db, appId).then((app) => (app ? [app] : [])),
       ])
@@ -53,19 +58,16 @@ export const overviewRouter = router({
         .filter((row) => !operator.appIds || operator.appIds.includes(row.id))
         .map((row) => openApp(runtime.vault, row))
       const keys = await Promise.all(apps.slice(0, 50).map((app) => listApiKeys(db, app.id)))
-      const sum = (tally: Map<number, number>) => [...tally.values()].reduce((total, n) => total + n, 0)
+      const census = live.count >= MOST_COUNTED ? lastCensus(runtime) : undefined
       return {
-        liveSessions: live.count,
+        liveSessions: census ? sumOf(census, appIds) : live.count,
+        liveAsOf: census?.at.toISOString() ?? null,
         users,
         apps: apps.length,
-        signIns24h: sum(counted.signIns),
-        ended24h: sum(counted.ended),
-        evictions24h: sum(counted.evictions),
-        perHour: hours.map((hour) => ({
-          at: new Date(hour * HOUR_MS).toISOString(),
-          signIns: counted.signIns.get(hour) ?? 0,
-          evictions: counted.evictions.get(hour) ?? 0,
-        })),
+        signIns24h: day.totals.signIns,
+        ended24h: day.totals.ended,
+        evictions24h: day.totals.evictions,
+        perHour: day.points.map(({ at, signIns, evictions }) => ({ at: at.toISOString(), signIns, evictions })),
         latest: await Promise.all(latest.map((row) => showSession(runtime, row))),
         onboarding: {
           app: apps.length > 0,
@@ -77,3 +79,6 @@ export const overviewRouter = router({
       }
     }),
 })
+
+const sumOf = ({ live }: Census, appIds: number[] | undefined): number =>
+  [...live].reduce((sum, [appId, n]) => (!appIds || appIds.includes(appId) ? sum + n : sum), 0)

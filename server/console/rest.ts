@@ -54,9 +54,7 @@ function inputOf(request: Request): Record<string, unknown> {
   if (typeof fromBody !== 'object' || fromBody === null || Array.isArray(fromBody))
     throw new AppError('invalid_request', 'The body must be a JSON object')
   const input: Record<string, unknown> = { ...fromBody }
-  const places =
-    request.method === 'GET' || request.method === 'DELETE' ? [request.query, request.params] : [request.params]
-  for (const place of places) {
+  for (const place of [request.query, request.params]) {
     for (const [key, value] of Object.entries(place)) {
       if (Object.hasOwn(input, key))
         throw new AppError('invalid_request', `${key} is given twice`, {

@@ -1,6 +1,8 @@
 import { apiKeysRouter, appsRouter } from '#server/app/console.ts'
 import { notificationsRouter } from '#server/delivery/console.ts'
 import { eventTypesRouter } from '#server/event/console.ts'
+import { emailTemplatesRouter } from '#server/email/console.ts'
+import { emailsRouter } from '#server/email/outboxConsole.ts'
 import { usersRouter } from '#server/identity/console.ts'
 import {
   auditRouter,
@@ -9,10 +11,13 @@ import {
   operatorTokensRouter,
   setupRouter,
 } from '#server/operator/console.ts'
+import { retentionRouter } from '#server/retention/console.ts'
 import { sessionsRouter } from '#server/session/console.ts'
+import { ssoRouter } from '#server/sso/console.ts'
 import { keysRouter, tokensRouter } from '#server/token/console.ts'
 import { blocksRouter, trafficRouter } from '#server/traffic/console.ts'
 import { webhooksRouter } from '#server/webhook/console.ts'
+import { statsRouter } from '#server/stats/console.ts'
 import { overviewRouter } from './overview.ts'
 import { router } from './trpc.ts'
 
@@ -23,9 +28,12 @@ export const consoleRouter = router({
   overview: overviewRouter,
   apps: appsRouter,
   apiKeys: apiKeysRouter,
+  sso: ssoRouter,
   webhooks: webhooksRouter,
   eventTypes: eventTypesRouter,
   notifications: notificationsRouter,
+  emailTemplates: emailTemplatesRouter,
+  emails: emailsRouter,
   sessions: sessionsRouter,
   users: usersRouter,
   tokens: tokensRouter,
@@ -33,6 +41,8 @@ export const consoleRouter = router({
   operators: operatorsRouter,
   operatorTokens: operatorTokensRouter,
   keys: keysRouter,
+  retention: retentionRouter,
+  stats: statsRouter,
   traffic: trafficRouter,
   blocks: blocksRouter,
 })

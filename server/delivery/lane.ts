@@ -15,6 +15,8 @@ export type Attempt = {
   signature?: string | undefined
   exchangeSealed?: Buffer | undefined
   verdict: Verdict
+  /** A person whom this channel does not reach any more. */
+  unreachable?: { userId: number; reason: string }
 }
 
 export type Verdict =

@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
 import type { Transaction } from '#server/db/database.ts'
 import type { Runtime } from '#server/runtime.ts'
 import { finish, type Tried } from './finish.ts'
@@ -63,6 +64,8 @@ type State = {
 }
 
 export function createOutbox(runtime: Runtime, openLane: OpenLane): Outbox {
+  // A wake comes from inside a transaction, and what it starts must not count as inside.
+  const outside = AsyncLocalStorage.snapshot()
   const lanes = new Map<number, State>()
   const listeners = new Map<number, Set<() => void>>()
   let finished: Tried[] = []
@@ -310,7 +313,7 @@ export function createOutbox(runtime: Runtime, openLane: OpenLane): Outbox {
       state.due = true
       state.wokenAt = performance.now()
       state.notBefore = 0
-      kick()
+      outside(kick)
     },
     tell(userId) {
       for (const listener of listeners.get(userId) ?? []) listener()

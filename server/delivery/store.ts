@@ -2,6 +2,7 @@ import { and, asc, eq, inArray, lt, notInArray, sql } from 'drizzle-orm'
 import { unclaimed } from '#server/db/claim.ts'
 import type { Reader, Transaction } from '#server/db/database.ts'
 import { attempts, deliveries, events, laneHours, laneSequences, outboxWorkers } from '#server/db/schema.ts'
+import { byLength, inExactPieces, inPieces, places } from '#server/db/lengths.ts'
 import { orNull, param, statement } from '#server/db/statement.ts'
 
 export type DeliveryRow = typeof deliveries.$inferSelect
@@ -97,18 +98,28 @@ export async function claimDeliveries(
   return ordered ? claimFirst(tx, claim) : claimAny(tx, claim)
 }
 
-/** The events of claimed deliveries, by number. */
-export async function eventsOf(db: Reader, ids: number[]) {
-  if (ids.length === 0) return new Map<number, never>()
-  const { id, appId, type, userId, payloadSealed, createdAt } = events
-  const rows = await db
-    .select({ id, appId, type, userId, payloadSealed, createdAt })
-    .from(events)
-    .where(inArray(events.id, [...new Set(ids)]))
-  return new Map(rows.map((row) => [row.id, row]))
-}
+const eventsFound = byLength((length) =>
+  statement(`events_of_${length}`, (db) => {
+    const { id, appId, type, userId, payloadSealed, createdAt } = events
+    return db
+      .select({ id, appId, type, userId, payloadSealed, createdAt })
+      .from(events)
+      .where(inArray(id, places(length)))
+  }),
+)
 
-export type ClaimedEvent = Awaited<ReturnType<typeof eventsOf>> extends Map<number, infer Row> ? Row : never
+export type ClaimedEvent = Pick<
+  typeof events.$inferSelect,
+  'id' | 'appId' | 'type' | 'userId' | 'payloadSealed' | 'createdAt'
+>
+
+/** The events of claimed deliveries, by number. */
+export async function eventsOf(db: Reader, ids: number[]): Promise<Map<number, ClaimedEvent>> {
+  const found = new Map<number, ClaimedEvent>()
+  for (const { length, values } of inPieces([...new Set(ids)]))
+    for (const row of await eventsFound[length](db, values)) found.set(row.id, row)
+  return found
+}
 
 const dueLanes = statement('lanes_due', (db) => {
   // From one lane to the next through the index, however much waits in each.
@@ -131,23 +142,36 @@ export async function listDueLanes(db: Reader, now: Date): Promise<number[]> {
   return (await dueLanes(db, { now })).map((row) => row.lane)
 }
 
+const taken = byLength((length) =>
+  statement(`deliveries_taken_${length}`, (db) =>
+    db
+      .update(deliveries)
+      .set({
+        status: 'delivered',
+        worker: null,
+        nextAt: null,
+        step: sql`${deliveries.step} + 1`,
+        tries: sql`${deliveries.tries} + 1`,
+        reason: 'ok',
+        finishedAt: sql.placeholder('now') as unknown as Date,
+      })
+      .where(
+        and(
+          inArray(deliveries.id, places(length)),
+          eq(deliveries.worker, param(deliveries.worker, 'worker')),
+          isSending,
+        ),
+      )
+      .returning({ id: deliveries.id }),
+  ),
+)
+
 /** Marks what a worker has sent; returns those that were still its own. */
 export async function markDelivered(tx: Transaction, worker: number, ids: number[], now: Date): Promise<number[]> {
-  if (ids.length === 0) return []
-  const rows = await tx
-    .update(deliveries)
-    .set({
-      status: 'delivered',
-      worker: null,
-      nextAt: null,
-      step: sql`${deliveries.step} + 1`,
-      tries: sql`${deliveries.tries} + 1`,
-      reason: 'ok',
-      finishedAt: now,
-    })
-    .where(and(inArray(deliveries.id, ids), eq(deliveries.worker, worker), isSending))
-    .returning({ id: deliveries.id })
-  return rows.map((row) => row.id)
+  const own: number[] = []
+  for (const { length, values } of inPieces(ids))
+    for (const { id } of await taken[length](tx, { ...values, worker, now })) own.push(id)
+  return own
 }
 
 const marking = statement('delivery_mark', (db) =>
@@ -179,24 +203,64 @@ export async function markTried(tx: Transaction, worker: number, mark: Mark): Pr
   return (await marking(tx, { ...mark, worker })).length > 0
 }
 
+const ATTEMPT = [
+  ...(['deliveryId', 'number', 'at', 'outcome', 'status', 'durationMs'] as const),
+  ...(['timings', 'address', 'signature'] as const),
+]
+
+const attempted = byLength((length) =>
+  statement(`attempts_insert_${length}`, (db) => {
+    const row = (place: number) =>
+      Object.fromEntries([
+        ...ATTEMPT.map((name) => [name, sql.placeholder(`${name}${place}`)]),
+        ['exchangeSealed', orNull(attempts.exchangeSealed, `exchangeSealed${place}`)],
+      ]) as unknown as typeof attempts.$inferInsert
+    return db
+      .insert(attempts)
+      .values(Array.from({ length }, (_, place) => row(place)))
+      .returning({ id: attempts.id })
+  }),
+)
+
 export async function insertAttempts(tx: Transaction, rows: Omit<AttemptRow, 'id'>[]): Promise<void> {
-  if (rows.length > 0) await tx.insert(attempts).values(rows)
+  for (const piece of inExactPieces(rows)) {
+    const values: Record<string, unknown> = {}
+    for (const [place, row] of piece.rows.entries())
+      for (const [name, value] of Object.entries(row)) values[`${name}${place}`] = value
+    await attempted[piece.length](tx, values)
+  }
 }
 
-export async function addToHour(tx: Transaction, row: typeof laneHours.$inferInsert): Promise<void> {
-  const slower = sql`case when ${laneHours.slowestMs} < ${row.slowestMs} then ${row.slowestMs} else ${laneHours.slowestMs} end`
-  await tx
+const hours = statement('lane_hour_add', (db) => {
+  const { lane, hour, delivered, failed, totalMs, slowestMs } = laneHours
+  const place = (name: string) => sql.placeholder(name)
+  const given = (name: string) => sql`excluded.${sql.identifier(name)}`
+  const slowest = given('slowest_ms')
+  return db
     .insert(laneHours)
-    .values(row)
+    .values({
+      lane: place('lane'),
+      hour: place('hour'),
+      delivered: place('delivered'),
+      failed: place('failed'),
+      totalMs: place('totalMs'),
+      slowestMs: place('slowestMs'),
+    })
     .onConflictDoUpdate({
-      target: [laneHours.lane, laneHours.hour],
+      target: [lane, hour],
       set: {
-        delivered: sql`${laneHours.delivered} + ${row.delivered}`,
-        failed: sql`${laneHours.failed} + ${row.failed}`,
-        totalMs: sql`${laneHours.totalMs} + ${row.totalMs}`,
-        slowestMs: slower,
+        delivered: sql`${delivered} + ${given('delivered')}`,
+        failed: sql`${failed} + ${given('failed')}`,
+        totalMs: sql`${totalMs} + ${given('total_ms')}`,
+        slowestMs: sql`case when ${slowestMs} < ${slowest} then ${slowest} else ${slowestMs} end`,
       },
     })
+    .returning({ lane })
+})
+
+/** Adds what a batch of attempts came to in a lane and hour. */
+export async function addToHour(tx: Transaction, row: typeof laneHours.$inferInsert): Promise<void> {
+  await hours(tx, row)
 }
 
 export async function insertWorker(tx: Transaction, aliveUntil: Date): Promise<number> {

@@ -152,6 +152,21 @@ export async function forge(world: World, visitor: Visitor): Promise<void> {
   await client.call('forge a proof', { path: `/v1/apps/${app.slug}/ton/login`, from, json, expect: 401 })
 }
 
+/** A bot at one address tries people's names without the bot's token, until it is stopped. */
+export async function swarm(world: World, stopped: () => boolean): Promise<void> {
+  const from = { userAgent: 'python-requests/2.32.3', ip: '203.0.113.66' }
+  const victims = world.visitors.flatMap(({ app, who }) => ('person' in who ? [{ app, person: who.person }] : []))
+  for (const { app, person } of victims.slice(0, 40)) {
+    if (stopped()) return
+    await world.client.call('swarm', {
+      path: `/v1/apps/${world.apps[0]!.slug}/telegram/login`,
+      from,
+      json: { initData: initDataOf(person, `${app.botToken.slice(0, -5)}wrong`, world.now()) },
+      expect: [401, 429],
+    })
+  }
+}
+
 /** Signs in, and has somebody send the same proof once more. */
 export async function replay(world: World, visitor: Visitor): Promise<void> {
   const device = visitor.devices[0]!

@@ -26,7 +26,7 @@ const plans: Plan[] = [
     slug: 'ton-quest',
     audiences: ['ton-quest', 'https://api.quest.example.com'],
     telegram: { botToken: '7100000001:AAH0-DemoQuest-NotARealBotToken-00001' },
-    ton: { domains: ['quest.example.com'] },
+    ton: { domains: ['quest.example.com'], watch: true },
     allowedOrigins: ['https://quest.example.com'],
     branding: {
       appName: 'Ton Quest',
@@ -42,7 +42,7 @@ const plans: Plan[] = [
     slug: 'mini-wallet',
     audiences: ['mini-wallet'],
     telegram: { botToken: '7100000002:AAH0-DemoWallet-NotARealBotToken-0002' },
-    ton: { domains: ['wallet.example.com', 'app.wallet.example.com'] },
+    ton: { domains: ['wallet.example.com', 'app.wallet.example.com'], watch: true },
     allowedOrigins: ['https://wallet.example.com', 'https://app.wallet.example.com'],
     branding: {
       appName: 'Mini Wallet',

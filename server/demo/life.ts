@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import {
   block,
   forge,
+  swarm,
   introspect,
   logOut,
   logOutEverywhere,
@@ -15,6 +16,7 @@ import {
 } from './acts.ts'
 import { makeApps, type Credential } from './apps.ts'
 import { createClient } from './client.ts'
+import { pay } from './chain.ts'
 import { newDevice } from './devices.ts'
 import { people } from './people.ts'
 import { seeded } from './random.ts'
@@ -58,7 +60,7 @@ export async function burst(world: World, stopped = () => false): Promise<void> 
   const lane = async () => {
     for (const [n, visitor] of queue) if (!stopped()) await arrive(world, visitor, n)
   }
-  await Promise.all(Array.from({ length: LANES }, lane))
+  await Promise.all([...Array.from({ length: LANES }, lane), swarm(world, stopped)])
 }
 
 async function arrive(world: World, visitor: Visitor, n: number): Promise<void> {
@@ -108,7 +110,8 @@ async function act(world: World, visitor: Visitor): Promise<void> {
   // An app renews what is nearly over before it uses it.
   if (world.now().getTime() >= session.freshUntil && !(await refresh(world, visitor, session))) return
   const what = random.int(100)
-  if (what < 60) await look(world, visitor, session)
+  if (what < 15 && 'wallet' in visitor.who) await pay(world, visitor, session)
+  else if (what < 60) await look(world, visitor, session)
   else if (what < 72) await introspect(world, visitor.app, session)
   else if (what < 84) await refresh(world, visitor, session)
   else if (what < 93) await signIn(world, visitor, random.pick(visitor.devices))

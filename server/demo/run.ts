@@ -4,6 +4,8 @@ import { Failure, run } from '../cli/context.ts'
 import { loadConfig, type Config } from '../config.ts'
 import type { Runtime } from '../runtime.ts'
 import type { Credential } from './apps.ts'
+import { fundWallets, serveChain } from './chain.ts'
+import type { LocalChain } from './localChain.ts'
 import { makeFolder } from '../folder.ts'
 
 const EMAIL = 'demo@example.com'
@@ -12,12 +14,13 @@ const EMAIL = 'demo@example.com'
  * `npm run demo`: Gatehouse in a data directory of its own, with sample apps and people who sign in over its public API with real keys, until it is stopped.
  */
 export async function runDemo(env: NodeJS.ProcessEnv): Promise<void> {
-  const config = demoConfig(env)
+  const local = env['TON_API_URL'] ? undefined : await serveChain(() => new Date())
+  const config = demoConfig({ ...env, ...(local && { TON_API_URL: local.url }) })
   // The tables take their dialect from it (db/dialect.ts), so it must be known before they are loaded.
   process.env['DATABASE_URL'] = config.databaseUrl
   const { runGatehouse } = await import('../main.ts')
   await runGatehouse(config, (gatehouse) => {
-    fill(gatehouse.runtime, gatehouse.consoleUrl).catch(async (error: unknown) => {
+    fill(gatehouse.runtime, gatehouse.consoleUrl, local?.chain).catch(async (error: unknown) => {
       process.stderr.write(`gatehouse: ${(error as Error).message}\n`)
       await gatehouse.stop()
       process.exit(1)
@@ -36,16 +39,16 @@ export function demoConfig(env: NodeJS.ProcessEnv): Config {
   })
 }
 
-async function fill(runtime: Runtime, consoleUrl: string): Promise<void> {
+async function fill(runtime: Runtime, consoleUrl: string, chain: LocalChain | undefined): Promise<void> {
   const password = await makeOperator(runtime)
   process.stdout.write(`The demo's console: ${consoleUrl}\nSign in as ${EMAIL} with the password ${password}\n`)
   const { burst, createWorld, live } = await import('./life.ts')
   const url = localUrl(runtime.config)
   const stopped = () => runtime.stopping
   const operator = await signInOperator(url, password)
-  const world = await createWorld({ url, operator, now: runtime.now })
+  const world = { ...(await createWorld({ url, operator, now: runtime.now })), chain }
   process.stdout.write('People and wallets are signing in; Ctrl+C ends the demo\n')
-  await burst(world, stopped)
+  await Promise.all([burst(world, stopped), chain && fundWallets(chain, world.random, stopped)])
   if (stopped()) return
   const { tally } = world.client
   runtime.log[tally.unexpected.length > 0 ? 'warn' : 'debug'](tally, 'everybody has arrived')

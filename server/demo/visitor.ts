@@ -3,6 +3,7 @@ import type { DemoApp, Credential } from './apps.ts'
 import type { Answer, Call, Client } from './client.ts'
 import type { Device } from './devices.ts'
 import { initDataOf, type Person } from './people.ts'
+import type { LocalChain } from './localChain.ts'
 import type { Random } from './random.ts'
 import { signedNonceLogin, tonProofLogin, type Nonce, type Wallet } from './wallets.ts'
 
@@ -13,6 +14,8 @@ export type World = {
   operator: Credential
   apps: DemoApp[]
   visitors: Visitor[]
+  /** Where wallets hold their money; undefined where there is none. */
+  chain?: LocalChain | undefined
 }
 
 /** A session as the device knows that holds its tokens. */

@@ -3,9 +3,8 @@ import { authenticateApp, type ApiKeyScope } from '#server/app/apiKeys.ts'
 import { findByKey, type App } from '#server/app/app.ts'
 import { describeEvent } from '#server/delivery/describe.ts'
 import { AppError } from '#server/error.ts'
-import { limitKey } from '#server/http/address.ts'
-import { methodNotAllowed, requireJson, sendJson, setQuota } from '#server/http/answer.ts'
-import { addressOf } from '#server/http/authenticate.ts'
+import { methodNotAllowed, requireJson, sendJson } from '#server/http/answer.ts'
+import { addressOf, spendCall } from '#server/http/authenticate.ts'
 import type { Runtime } from '#server/runtime.ts'
 import { ingest } from './ingest.ts'
 import { findEvent } from './store.ts'
@@ -17,10 +16,7 @@ export function eventRoutes(runtime: Runtime): Router {
 
   router.post(path, requireJson, text({ type: () => true, limit: '256kb' }), async (request, response) => {
     const app = await callingApp(runtime, request, 'events:write')
-    setQuota(
-      response,
-      await runtime.limits.call(limitKey(addressOf(runtime, request)), app.settings.rateLimits.callsPerAddress),
-    )
+    if (runtime.config.rateLimits) await spendCall(runtime, app, request, response)
     const body: unknown = request.body
     const { answer, replayed } = await ingest(runtime, app, typeof body === 'string' ? body : '', keyOf(request))
     if (replayed) response.setHeader('idempotent-replayed', 'true')

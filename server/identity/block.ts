@@ -10,6 +10,8 @@ export function blockUser(runtime: Runtime, actor: Actor, id: number, reason: st
   return runtime.db.transaction(async (tx) => {
     const user = await updateUser(tx, id, { blockedAt: now, blockedReason: reason })
     if (!user) throw new AppError('not_found', 'There is no such user')
+    // The latest block is the one that holds; an earlier one that runs out must not lift it.
+    await deleteUserBlocks(tx, id)
     const ended = await endUserSessions(runtime, tx, id, { reason: 'user_blocked', by: actor.label, at: now })
     await recordAudit(tx, {
       at: now,

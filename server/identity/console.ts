@@ -7,6 +7,7 @@ import { assertSees, type Operator } from '#server/operator/operator.ts'
 import type { Runtime } from '#server/runtime.ts'
 import { sessionItem, showSession } from '#server/session/console.ts'
 import { listSessions, sessionsWhere } from '#server/session/listStore.ts'
+import { describeSignature } from '#server/signature/describe.ts'
 import { formatAddress } from '#server/ton/address.ts'
 import { blockUser, unblockUser } from './block.ts'
 import { eraseUser } from './erase.ts'
@@ -34,6 +35,15 @@ const profileShape = z.object({
   email: z.string().optional(),
   language: z.string().optional(),
   photoUrl: z.string().optional(),
+})
+
+const signatureItem = z.object({
+  set: z.boolean(),
+  changedAt: instant.nullable(),
+  email: z.string().nullable().describe('Where mails about it go'),
+  recoveryQuestions: z.number().describe('How many; the questions are for the person alone'),
+  lockedUntil: instant.nullable(),
+  resetLockedUntil: instant.nullable(),
 })
 
 const userItem = z.object({
@@ -144,6 +154,7 @@ export const usersRouter = router({
           blockedReason: z.string().nullable(),
         }),
         identities: z.array(identityItem),
+        signature: signatureItem,
         sessions: z.array(sessionItem),
       }),
     )
@@ -154,6 +165,7 @@ export const usersRouter = router({
       if (!listed) throw new AppError('not_found', 'There is no such user')
       const [item] = await showUsers(runtime, [listed])
       const identities = await listIdentities(runtime.db, row)
+      const signature = await describeSignature(runtime, row)
       const where = sessionsWhere({ userId: row }, runtime.now())
       const sessions = await listSessions(runtime.db, where, { sort: '-createdAt', after: undefined, limit: 25 })
       return {
@@ -164,6 +176,7 @@ export const usersRouter = router({
           blockedReason: listed.user.blockedReason,
         },
         identities: identities.map((identity) => showIdentity(runtime, identity)),
+        signature: { ...signature, recoveryQuestions: signature.recoveryQuestions.length },
         sessions: await Promise.all(sessions.map((session) => showSession(runtime, session))),
       }
     }),

@@ -4,6 +4,7 @@ import { recordEvent } from '#server/event/record.ts'
 import { deleteEventsOfUser } from '#server/event/store.ts'
 import { subjectOf } from '#server/event/subject.ts'
 import type { Runtime } from '#server/runtime.ts'
+import { keepErasedSessions } from '#server/token/store.ts'
 import { deleteUser, findUser } from './store.ts'
 
 /**
@@ -22,6 +23,7 @@ export function eraseUser(
     const app = await appIn(runtime, tx, user.appId)
     const subject = app && (await subjectOf(runtime, tx, userId))
     await deleteEventsOfUser(tx, userId)
+    await keepErasedSessions(tx, userId, runtime.now())
     const erased = await deleteUser(tx, userId)
     if (!erased) return false
     await also?.(tx)

@@ -3,6 +3,8 @@ import type { App } from '#server/app/app.ts'
 import { openProfile as openHandle } from '#server/profile/profile.ts'
 import type { Runtime } from '#server/runtime.ts'
 import { listEventsOfUser, listOfUser } from '#server/session/store.ts'
+import { describeSignature } from '#server/signature/describe.ts'
+import { listHeld } from './exportStore.ts'
 import { openDetails, openProfile } from './findOrCreate.ts'
 import { findUser, listIdentities, listProfiles } from './store.ts'
 
@@ -19,6 +21,7 @@ export async function exportUser(runtime: Runtime, app: App, userId: number) {
     publicKey: row.publicKey?.toString('hex') ?? null,
     createdAt: row.createdAt.toISOString(),
   }))
+  const held = await listHeld(db, userId)
   const events = Map.groupBy(await listEventsOfUser(db, userId), (event) => event.sessionId)
   return {
     exportedAt: runtime.now().toISOString(),
@@ -31,6 +34,7 @@ export async function exportUser(runtime: Runtime, app: App, userId: number) {
       ...openProfile(vault, user.profileSealed),
     },
     identities,
+    signature: await describeSignature(runtime, userId),
     wallets: identities
       .filter(({ kind }) => kind === 'ton')
       .map(({ subject, details, publicKey, createdAt }) => ({ address: subject, ...details, publicKey, createdAt })),
@@ -50,6 +54,32 @@ export async function exportUser(runtime: Runtime, app: App, userId: number) {
       endedAt: row.endedAt?.toISOString() ?? null,
       endReason: row.endReason,
       events: (events.get(row.id) ?? []).map(({ at, kind, detail }) => ({ at: at.toISOString(), kind, detail })),
+    })),
+    notifications: held.events.map((row) => ({
+      id: vault.ids.seal('evt', row.id),
+      type: row.type,
+      createdAt: row.createdAt.toISOString(),
+      readAt: row.readAt?.toISOString() ?? null,
+      payload: JSON.parse(vault.open(row.payloadSealed, 'events.payload')) as unknown,
+    })),
+    notificationPreferences: held.preferences
+      ? {
+          choices: JSON.parse(held.preferences.choices) as unknown,
+          telegramEndedAt: held.preferences.telegramEndedAt?.toISOString() ?? null,
+          telegramEndReason: held.preferences.telegramEndReason,
+        }
+      : null,
+    findings: held.findings.map(({ detector, startedAt, lastSeenAt, tries }) => ({
+      detector,
+      startedAt: startedAt.toISOString(),
+      lastSeenAt: lastSeenAt.toISOString(),
+      tries,
+    })),
+    blocks: held.blocks.map(({ effect, reason, createdAt, expiresAt }) => ({
+      effect,
+      reason,
+      createdAt: createdAt.toISOString(),
+      expiresAt: expiresAt?.toISOString() ?? null,
     })),
   }
 }

@@ -1,6 +1,6 @@
 import { and, asc, eq, sql } from 'drizzle-orm'
 import type { Reader, Transaction } from '#server/db/database.ts'
-import { blocks, identities, profiles, users } from '#server/db/schema.ts'
+import { blocks, findings, identities, profiles, users } from '#server/db/schema.ts'
 import { param, statement } from '#server/db/statement.ts'
 
 export type UserRow = typeof users.$inferSelect
@@ -127,6 +127,8 @@ export function listProfiles(db: Reader, userId: number) {
 
 /** Removes a user with everything that hangs on them; false when there was none. */
 export async function deleteUser(tx: Transaction, id: number): Promise<boolean> {
+  await tx.delete(blocks).where(eq(blocks.userId, id))
+  await tx.delete(findings).where(eq(findings.userId, id))
   const rows = await tx.delete(users).where(eq(users.id, id)).returning({ id: users.id })
   return rows.length > 0
 }

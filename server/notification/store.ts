@@ -1,4 +1,4 @@
-import { and, desc, eq, gt, isNull, lt, sql } from 'drizzle-orm'
+import { and, desc, eq, gt, isNull, lt, lte, sql } from 'drizzle-orm'
 import type { Reader, Transaction } from '#server/db/database.ts'
 import { deliveries, events, notificationPreferences } from '#server/db/schema.ts'
 import { param, statement } from '#server/db/statement.ts'
@@ -53,18 +53,12 @@ export async function lastInInbox(db: Reader, userId: number): Promise<number> {
   return row?.id ?? 0
 }
 
-/** Marks a person's notifications as read, up to one of them or only that one; returns how many were not yet. */
-export async function markRead(
-  tx: Transaction,
-  userId: number,
-  which: { upTo: number } | { only: number },
-  now: Date,
-): Promise<number> {
-  const chosen = 'upTo' in which ? sql`${events.id} <= ${which.upTo}` : eq(events.id, which.only)
+/** Marks a person's notifications as read, up to one of them; returns how many were not yet. */
+export async function markRead(tx: Transaction, userId: number, upTo: number, now: Date): Promise<number> {
   const rows = await tx
     .update(events)
     .set({ readAt: now })
-    .where(and(eq(events.userId, userId), chosen, isNull(events.readAt)))
+    .where(and(eq(events.userId, userId), lte(events.id, upTo), isNull(events.readAt)))
     .returning({ id: events.id })
   return rows.length
 }

@@ -10,6 +10,8 @@ export type Actor = {
   ip: string | null
 }
 
+export const systemActor: Actor = { kind: 'system', id: null, label: 'Gatehouse', ip: null }
+
 export const cliActor: Actor = { kind: 'cli', id: null, label: 'command line', ip: null }
 
 export type AuditEntry = {

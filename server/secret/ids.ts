@@ -18,6 +18,8 @@ export type IdKind =
   | 'ety'
   | 'blk'
   | 'fnd'
+  | 'eml'
+  | 'sup'
 
 export type Ids = {
   /** A row's number as the world sees it, such as `ses_` and 26 characters: no order, no count, no guessing. */

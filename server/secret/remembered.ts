@@ -7,12 +7,12 @@ export type Remembered<V> = {
 
 const MOST = 20_000
 
-export function createRemembered<V>(): Remembered<V> {
+export function createRemembered<V>(most = MOST): Remembered<V> {
   let young = new Map<string, V>()
   let old = new Map<string, V>()
 
   function add(text: string, proved: V): void {
-    if (young.size >= MOST / 2) {
+    if (young.size >= most / 2) {
       old = young
       young = new Map()
     }

@@ -14,6 +14,7 @@ const sentences: Record<EndReason, string> = {
   signature_reset_failed: 'Too many wrong codes were entered, so all sessions were ended',
   user_blocked: 'This account is blocked',
   user_erased: 'This account was erased',
+  account_linked: 'This account was joined with another one of yours',
   app_disabled: 'The app was switched off',
   idle_timeout: 'The session was not used for too long',
   absolute_timeout: 'The session reached its longest lifetime',

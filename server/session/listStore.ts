@@ -16,7 +16,6 @@ import {
   type SQL,
 } from 'drizzle-orm'
 import type { Reader } from '#server/db/database.ts'
-import { hourOf } from '#server/db/hour.ts'
 import { apps, identities, sessions, users } from '#server/db/schema.ts'
 import type { EndReason, SignInMethod } from './session.ts'
 
@@ -171,28 +170,4 @@ export async function countSurplus(db: Reader, appId: number, policy: { most: nu
     })
     .from(ranked)
   return row!
-}
-
-/** Sign-ins and evictions by whole hour since the epoch, from `from` on, for the overview. */
-export async function countByHour(
-  db: Reader,
-  from: Date,
-  scope: { appId?: number | undefined; only?: number[] | undefined },
-) {
-  const within = sessionsWhere(scope, from)
-  const tally = async (column: typeof sessions.createdAt | typeof sessions.endedAt, more?: SQL) => {
-    const hour = hourOf(column)
-    const rows = await db
-      .select({ hour, n: count() })
-      .from(sessions)
-      .where(and(within, gte(column, from), more))
-      .groupBy(sql`1`)
-    return new Map(rows.map((row) => [row.hour, row.n]))
-  }
-  const [signIns, ended, evictions] = await Promise.all([
-    tally(sessions.createdAt),
-    tally(sessions.endedAt),
-    tally(sessions.endedAt, eq(sessions.endReason, 'limit_exceeded')),
-  ])
-  return { signIns, ended, evictions }
 }

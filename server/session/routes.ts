@@ -8,6 +8,7 @@ import { limitKey } from '#server/http/address.ts'
 import { publicUser } from '#server/identity/publicUser.ts'
 import type { Runtime } from '#server/runtime.ts'
 import { refresh } from '#server/token/refresh.ts'
+import { sessionEvents } from './events.ts'
 import { revokeSession, revokeUserSessions } from './revoke.ts'
 import { publicSession, timedOut } from './session.ts'
 import { findSessionRow, listLive } from './store.ts'
@@ -31,6 +32,9 @@ export function sessionRoutes(runtime: Runtime, body: RequestHandler[]): Router 
 
   router.get('/v1/session', sessionCheck(runtime))
   router.all('/v1/session', methodNotAllowed('GET'))
+
+  router.get('/v1/session/events', (request, response) => sessionEvents(runtime, request, response))
+  router.all('/v1/session/events', methodNotAllowed('GET'))
 
   router.post('/v1/token/refresh', ...body, async (request, response) => {
     const { refreshToken } = parse(z.strictObject({ refreshToken: z.string().min(1).max(5_000) }), request.body)

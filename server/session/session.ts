@@ -23,6 +23,7 @@ export const endReasons = [
   'signature_reset_failed',
   'user_blocked',
   'user_erased',
+  'account_linked',
   'app_disabled',
   'idle_timeout',
   'absolute_timeout',

@@ -1,4 +1,5 @@
 import type { App } from '#server/app/app.ts'
+import { claimNames } from '#server/app/settings.ts'
 import type { Transaction } from '#server/db/database.ts'
 import { AppError } from '#server/error.ts'
 import { findOrCreate } from '#server/identity/findOrCreate.ts'
@@ -31,7 +32,8 @@ export async function signIn(
   runtime: Runtime,
   input: { app: App; proof: Proof; origin: Origin; consume?: (tx: Transaction, now: Date) => Promise<void> },
 ): Promise<Login> {
-  const { app, proof } = input
+  const { app } = input
+  const proof = { ...input.proof, profile: askedFor(app, input.proof.profile) }
   const now = runtime.now()
   const work = async (tx: Transaction) => {
     await input.consume?.(tx, now)
@@ -72,4 +74,11 @@ export async function signIn(
     },
     evictedSessions: evicted.map((id) => ids.seal('ses', id)),
   }
+}
+
+/** Of a profile only what the app asks for: what is not kept cannot be lost. */
+function askedFor({ settings: { claims } }: App, profile: Profile): Profile {
+  if (claims.length === claimNames.length) return profile
+  const asked = new Set<string>(claims.includes('email') ? [...claims, 'emailVerified'] : claims)
+  return Object.fromEntries(Object.entries(profile).filter(([claim]) => asked.has(claim)))
 }

@@ -324,3 +324,23 @@ export function listEventsOfUser(db: Reader, userId: number) {
     .where(eq(sessions.userId, userId))
     .orderBy(asc(sessionEvents.id))
 }
+
+/** What a watcher has to know of each of these sessions; those that are gone are missing. */
+export function listWatched(db: Reader, ids: number[]) {
+  return db
+    .select({
+      id: sessions.id,
+      appId: sessions.appId,
+      userId: sessions.userId,
+      lastActiveAt: sessions.lastActiveAt,
+      expiresAt: sessions.expiresAt,
+      endedAt: sessions.endedAt,
+      endReason: sessions.endReason,
+      appVersion: apps.version,
+    })
+    .from(sessions)
+    .innerJoin(apps, eq(apps.id, sessions.appId))
+    .where(inArray(sessions.id, ids))
+}
+
+export type WatchedSession = Awaited<ReturnType<typeof listWatched>>[number]

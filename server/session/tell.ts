@@ -15,6 +15,7 @@ const FORCED = new Set<EndReason>([
   'refresh_reuse',
   'signature_reset_failed',
   'user_blocked',
+  'account_linked',
   'app_disabled',
 ])
 

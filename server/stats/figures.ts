@@ -1,3 +1,4 @@
+import { AsyncResource } from 'node:async_hooks'
 import type { Database } from '#server/db/database.ts'
 import { addFigures, type Figure } from './store.ts'
 
@@ -11,6 +12,8 @@ const MOST_PENDING = 200_000
 export type Figures = {
   /** @param appId 0 for what belongs to no app @param name such as `signin.telegram.ok` */
   count(appId: number, name: string, n?: number): void
+  /** What this process has counted since it started, over all apps. */
+  totals(): ReadonlyMap<string, number>
   flush(): Promise<void>
   close(): Promise<void>
 }
@@ -18,18 +21,20 @@ export type Figures = {
 export function createFigures(db: Database, now: () => Date, onError: (error: unknown) => void): Figures {
   let minute = 0
   let current = new Map<number, Map<string, number>>()
+  const totals = new Map<string, number>()
   const past: { minute: number; counts: typeof current }[] = []
   let timer: NodeJS.Timeout | undefined
   let closed = false
   let flushing: Promise<void> = Promise.resolve()
 
-  function schedule(): void {
+  // What is counted inside a transaction must not be written as a part of it: the timer starts where the counting began to be.
+  const schedule = AsyncResource.bind((): void => {
     if (closed) return
     timer ??= setTimeout(() => {
       timer = undefined
       figures.flush().catch(onError)
     }, EVERY_MS).unref()
-  }
+  })
 
   function turn(at: number): void {
     if (current.size > 0) past.push({ minute, counts: current })
@@ -60,7 +65,9 @@ export function createFigures(db: Database, now: () => Date, onError: (error: un
         schedule()
       }
       ofApp.set(name, (ofApp.get(name) ?? 0) + n)
+      totals.set(name, (totals.get(name) ?? 0) + n)
     },
+    totals: () => totals,
     flush() {
       flushing = flushing.then(write, write)
       return flushing

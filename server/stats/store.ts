@@ -1,29 +1,23 @@
 import { and, eq, gte, inArray, like, lt, lte, or, sql } from 'drizzle-orm'
 import type { Reader, Transaction } from '#server/db/database.ts'
 import { figures } from '#server/db/schema.ts'
-import { statement } from '#server/db/statement.ts'
 
 export type Figure = { step: number; at: number; appId: number; name: string; n: number }
 
-const addition = statement('figure_add', (db) =>
-  db
-    .insert(figures)
-    .values({
-      step: sql.placeholder('step'),
-      at: sql.placeholder('at'),
-      appId: sql.placeholder('appId'),
-      name: sql.placeholder('name'),
-      n: sql.placeholder('n'),
-    })
-    .onConflictDoUpdate({
-      target: [figures.step, figures.at, figures.appId, figures.name],
-      set: { n: sql`${figures.n} + excluded.n` },
-    }),
-)
+/** Rows a statement adds at once. */
+const CHUNK = 500
 
-/** Adds to what is counted already. In one order everywhere, so that two processes never wait for each other's rows. */
+/** Adds to what is counted already; each key once. In one order everywhere, so that two processes never wait for each other's rows. */
 export async function addFigures(tx: Transaction, added: Figure[]): Promise<void> {
-  for (const figure of added) await addition(tx, figure)
+  for (let at = 0; at < added.length; at += CHUNK) {
+    await tx
+      .insert(figures)
+      .values(added.slice(at, at + CHUNK))
+      .onConflictDoUpdate({
+        target: [figures.step, figures.at, figures.appId, figures.name],
+        set: { n: sql`${figures.n} + excluded.n` },
+      })
+  }
 }
 
 export type FigureFilter = {
@@ -54,11 +48,20 @@ export function sumFigures(db: Reader, { step, from, to, appIds, names }: Figure
     .groupBy(figures.at, figures.name)
 }
 
-/** Forgets the figures of a step that are older than `before` steps; returns how many. */
-export async function deleteFigures(tx: Transaction, step: number, before: number): Promise<number> {
-  const rows = await tx
-    .delete(figures)
-    .where(and(eq(figures.step, step), lt(figures.at, before)))
-    .returning({ at: figures.at })
-  return rows.length
+/** Forgets the figures of a step that are older than `before` steps, oldest first, until `limit` rows are gone or none is left. */
+export async function deleteFigures(tx: Transaction, step: number, before: number, limit: number): Promise<number> {
+  let removed = 0
+  while (removed < limit) {
+    const [oldest] = await tx
+      .select({ at: sql<number | null>`min(${figures.at})` })
+      .from(figures)
+      .where(and(eq(figures.step, step), lt(figures.at, before)))
+    if (oldest?.at == null) return removed
+    const rows = await tx
+      .delete(figures)
+      .where(and(eq(figures.step, step), eq(figures.at, oldest.at)))
+      .returning({ at: figures.at })
+    removed += rows.length
+  }
+  return removed
 }

@@ -14,7 +14,7 @@ export function telegramRoutes(runtime: Runtime, body: RequestHandler[]): Router
     const origin = originOf(runtime, request)
     setQuota(response, await runtime.limits.signIn(app, limitKey(origin.ip)))
     const input = parse(telegramLoginInput, request.body)
-    const proof = 'initData' in input ? input.initData : undefined
+    const proof = 'initData' in input ? /(?:^|&)hash=([0-9a-f]{64})(?:&|$)/.exec(input.initData)?.[1] : undefined
     sendJson(
       response,
       await attempt(runtime, { app, method: 'telegram', ...origin, proof, request }, () =>

@@ -4,6 +4,7 @@ import { audienceOf, type App } from '#server/app/app.ts'
 import { AppError } from '#server/error.ts'
 import type { Runtime } from '#server/runtime.ts'
 import type { SigningKey } from './keys.ts'
+import { statusIndex, statusListUri } from './statusIndex.ts'
 import type { AccessClaims } from './accessClaims.ts'
 
 /** jose decodes base64url leniently (padding, blanks, unused bits), so that one token would have many spellings: this is the only one. */
@@ -19,6 +20,7 @@ export async function signAccessToken(
   const { app } = input
   const { ids } = runtime.vault
   const iat = Math.floor(input.now.getTime() / 1000)
+  const { list, index } = statusIndex(runtime.vault, input.sessionId)
   return signJwt(await runtime.keys.active(), 'at+jwt', {
     iss: runtime.config.publicUrl,
     sub: ids.seal('usr', input.userId),
@@ -28,6 +30,7 @@ export async function signAccessToken(
     jti: randomBytes(16).toString('base64url'),
     sid: ids.seal('ses', input.sessionId),
     client_id: app.publicId,
+    status: { status_list: { idx: index, uri: statusListUri(runtime.config.publicUrl, app.publicId, list) } },
   })
 }
 

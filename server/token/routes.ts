@@ -1,16 +1,20 @@
 import type { IncomingMessage } from 'node:http'
 import { Router } from 'express'
 import { authenticateApp, type ApiKeyScope } from '#server/app/apiKeys.ts'
-import type { App } from '#server/app/app.ts'
+import { findByKey, type App } from '#server/app/app.ts'
 import { AppError } from '#server/error.ts'
+import { limitKey } from '#server/http/address.ts'
 import type { Handler } from '#server/http/ahead.ts'
-import { methodNotAllowed, sendJson } from '#server/http/answer.ts'
-import { addressOf, spendCall } from '#server/http/authenticate.ts'
+import { methodNotAllowed, sendJson, setQuota } from '#server/http/answer.ts'
+import { addressOf, bearerToken, originOf, spendCall } from '#server/http/authenticate.ts'
 import { readForm, type Form } from '#server/http/form.ts'
 import type { Runtime } from '#server/runtime.ts'
+import type { Origin } from '#server/session/open.ts'
 import { introspect } from './introspect.ts'
 import { refresh } from './refresh.ts'
 import { revokeToken } from './revokeToken.ts'
+import { statusList, STATUS_TTL } from './statusList.ts'
+import { tokenInfo } from './tokenInfo.ts'
 
 /** RFC 7662 for apps' servers, which ask with every request of theirs. */
 export function introspection(runtime: Runtime): Handler {
@@ -22,8 +26,16 @@ export function introspection(runtime: Runtime): Handler {
   }
 }
 
+/** Which app a token belongs to is known only once it is proved. */
+const CALLS_BEFORE_APP_IS_KNOWN = 60_000
+/** No installation has more sessions than fit into so many lists. */
+const MOST_STATUS_LISTS = 1_000_000
+
+/** A grant that another domain offers at /oauth/token (RFC 6749 §4.5): the answer, in the RFC's names. */
+export type Grant = (runtime: Runtime, app: App, form: Form, origin: Origin) => Promise<Record<string, unknown>>
+
 /** The OAuth endpoints for apps' servers, and the documents that describe them. */
-export function tokenRoutes(runtime: Runtime): Router {
+export function tokenRoutes(runtime: Runtime, grants: Record<string, Grant> = {}): Router {
   const router = Router()
 
   router.post('/oauth/introspect', introspection(runtime))
@@ -44,6 +56,11 @@ export function tokenRoutes(runtime: Runtime): Router {
     const grant = field(form, 'grant_type')
     const app = await callingApp(runtime, request, form, 'tokens:exchange')
     await spendCall(runtime, app, request, response)
+    const other = Object.hasOwn(grants, grant) ? grants[grant] : undefined
+    if (other) {
+      sendJson(response, await other(runtime, app, form!, originOf(runtime, request)))
+      return
+    }
     if (grant !== 'refresh_token') {
       sendJson(response, { error: 'unsupported_grant_type', error_description: 'This grant type is not offered' }, 400)
       return
@@ -58,6 +75,36 @@ export function tokenRoutes(runtime: Runtime): Router {
   })
   router.all('/oauth/token', methodNotAllowed('POST'))
 
+  router.get('/sso/tokeninfo', async (request, response) => {
+    const bearer = request.headers.authorization === undefined ? undefined : bearerToken(request)
+    const own = request.headers['x-api-key']
+    const asked = request.query['token']
+    if (asked !== undefined && typeof asked !== 'string')
+      throw new AppError('invalid_request', 'token stands in the address more than once')
+    // With the token in the address, the header is free for the app's API key.
+    const key = typeof own === 'string' ? own : asked === undefined ? undefined : bearer
+    const token = asked ?? bearer ?? bearerToken(request)
+    const ip = addressOf(runtime, request)
+    setQuota(response, await runtime.limits.call(limitKey(ip), CALLS_BEFORE_APP_IS_KNOWN))
+    sendJson(response, await tokenInfo(runtime, { token: token.slice(0, 10_000), key, ip }))
+  })
+  router.all('/sso/tokeninfo', methodNotAllowed('GET'))
+
+  const revocations = '/v1/apps/:app/revocations'
+  router.get(revocations, async (request, response) => {
+    const app = await findByKey(runtime, String(request.params['app']))
+    const list = Number(request.query['list'] ?? 0)
+    if (!app || !Number.isSafeInteger(list) || list < 0 || list > MOST_STATUS_LISTS)
+      throw new AppError('not_found', 'There is no such list')
+    setQuota(response, await runtime.limits.call(limitKey(addressOf(runtime, request)), CALLS_BEFORE_APP_IS_KNOWN))
+    const token = await statusList(runtime, app, list)
+    response.setHeader('content-type', 'application/statuslist+jwt')
+    response.setHeader('cache-control', `public, max-age=${STATUS_TTL}`)
+    response.setHeader('access-control-allow-origin', '*')
+    response.end(token)
+  })
+  router.all(revocations, methodNotAllowed('GET'))
+
   const jwks = '/.well-known/jwks.json'
   router.get(jwks, async (_request, response) => {
     response.setHeader('cache-control', 'public, max-age=300')
@@ -70,14 +117,14 @@ export function tokenRoutes(runtime: Runtime): Router {
   router.get(documents, (_request, response) => {
     response.setHeader('cache-control', 'public, max-age=300')
     response.setHeader('access-control-allow-origin', '*')
-    sendJson(response, metadata(runtime.config.publicUrl))
+    sendJson(response, metadata(runtime.config.publicUrl, Object.keys(grants)))
   })
   router.all(documents, methodNotAllowed('GET'))
   return router
 }
 
 /** RFC 8414, and what OpenID Connect Discovery asks for on top. */
-function metadata(issuer: string) {
+function metadata(issuer: string, grants: string[]) {
   const auth = ['client_secret_basic', 'client_secret_post']
   return {
     issuer,
@@ -88,7 +135,7 @@ function metadata(issuer: string) {
     introspection_endpoint_auth_methods_supported: auth,
     revocation_endpoint: `${issuer}/oauth/revoke`,
     revocation_endpoint_auth_methods_supported: auth,
-    grant_types_supported: ['refresh_token'],
+    grant_types_supported: ['refresh_token', ...grants],
     response_types_supported: [],
     subject_types_supported: ['public'],
     id_token_signing_alg_values_supported: ['EdDSA'],

@@ -1,6 +1,6 @@
 import { and, desc, eq, gt, lte, ne, or, sql } from 'drizzle-orm'
 import type { Reader, Transaction } from '#server/db/database.ts'
-import { accessTokens, sessions, signingKeys } from '#server/db/schema.ts'
+import { accessTokens, erasedSessions, sessions, signingKeys } from '#server/db/schema.ts'
 import { param, statement } from '#server/db/statement.ts'
 
 export type SigningKeyRow = typeof signingKeys.$inferSelect
@@ -90,4 +90,49 @@ export async function setRefresh(tx: Transaction, sessionId: number, state: Part
     .update(sessions)
     .set(state)
     .where(and(eq(sessions.id, sessionId)))
+}
+
+/**
+ * The numbers of an app's sessions that ended since a moment, of a range of numbers. By the index of endings: the plus keeps the engine from walking
+ * all sessions of the app instead.
+ */
+export async function listEndedIds(
+  db: Reader,
+  appId: number,
+  { since, from, to }: { since: Date; from: number; to: number },
+): Promise<number[]> {
+  const within = (table: typeof sessions | typeof erasedSessions) =>
+    and(
+      gt(table.endedAt, since),
+      sql`+${table.appId} = ${appId}`,
+      sql`+${table.id} >= ${from}`,
+      sql`+${table.id} < ${to}`,
+    )
+  const [ended, erased] = await Promise.all([
+    db.select({ id: sessions.id }).from(sessions).where(within(sessions)),
+    db.select({ id: erasedSessions.id }).from(erasedSessions).where(within(erasedSessions)),
+  ])
+  return [...ended, ...erased].map(({ id }) => id)
+}
+
+/** Keeps the numbers of a user's sessions before they are deleted, so that their tokens stay on the list of the revoked. */
+export async function keepErasedSessions(tx: Transaction, userId: number, at: Date): Promise<void> {
+  const rows = await tx
+    .select({ id: sessions.id, appId: sessions.appId })
+    .from(sessions)
+    .where(eq(sessions.userId, userId))
+    .orderBy(desc(sessions.id))
+    .limit(MOST_KEPT)
+  if (rows.length > 0) await tx.insert(erasedSessions).values(rows.map((row) => ({ ...row, endedAt: at })))
+}
+
+/** A person with more sessions whose tokens have not expired yet does not exist. */
+const MOST_KEPT = 2_000
+
+export async function deleteOldErasures(tx: Transaction, before: Date): Promise<number> {
+  const rows = await tx
+    .delete(erasedSessions)
+    .where(lte(erasedSessions.endedAt, before))
+    .returning({ id: erasedSessions.id })
+  return rows.length
 }

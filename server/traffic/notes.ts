@@ -1,3 +1,4 @@
+import { AsyncResource } from 'node:async_hooks'
 import type { Database } from '#server/db/database.ts'
 import type { Entry } from './lists.ts'
 import { deviceOf, type Place } from './place.ts'
@@ -39,7 +40,8 @@ export function createNotes(db: Database, now: () => Date, onError: (error: unkn
   let closed = false
   let flushing: Promise<void> = Promise.resolve()
 
-  function schedule(): void {
+  // Whoever notes something inside a transaction must not have it written as a part of it.
+  const schedule = AsyncResource.bind((): void => {
     if (closed) return
     timer ??= setTimeout(() => {
       timer = undefined
@@ -48,7 +50,7 @@ export function createNotes(db: Database, now: () => Date, onError: (error: unkn
         schedule()
       })
     }, EVERY_MS).unref()
-  }
+  })
 
   async function write(): Promise<void> {
     const counted = tries

@@ -135,8 +135,10 @@ export function listFindings(db: Reader, filter: FindingFilter, limit: number): 
     .limit(limit)
 }
 
-export async function deleteFindings(tx: Transaction, before: Date): Promise<number> {
-  const rows = await tx.delete(findings).where(lt(findings.lastSeenAt, before)).returning({ id: findings.id })
+/** @param limit rows at the most */
+export async function deleteFindings(tx: Transaction, before: Date, limit: number): Promise<number> {
+  const some = tx.select({ id: findings.id }).from(findings).where(lt(findings.lastSeenAt, before)).limit(limit)
+  const rows = await tx.delete(findings).where(inArray(findings.id, some)).returning({ id: findings.id })
   return rows.length
 }
 
@@ -217,7 +219,17 @@ export function triesByDevice(db: Reader, filter: TriesFilter) {
     .groupBy(tries.device)
 }
 
-export async function deleteTries(tx: Transaction, beforeHour: number): Promise<number> {
-  const rows = await tx.delete(tries).where(lt(tries.hour, beforeHour)).returning({ hour: tries.hour })
-  return rows.length
+/** The hours before one, an hour at a time and the oldest first, until `limit` rows are gone or none is left. */
+export async function deleteTries(tx: Transaction, beforeHour: number, limit: number): Promise<number> {
+  let removed = 0
+  while (removed < limit) {
+    const [oldest] = await tx
+      .select({ hour: sql<number | null>`min(${tries.hour})` })
+      .from(tries)
+      .where(lt(tries.hour, beforeHour))
+    if (oldest?.hour == null) return removed
+    const rows = await tx.delete(tries).where(eq(tries.hour, oldest.hour)).returning({ hour: tries.hour })
+    removed += rows.length
+  }
+  return removed
 }

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import type { App } from '#server/app/app.ts'
 import type { Database } from '#server/db/database.ts'
 import { AppError } from '#server/error.ts'
@@ -20,7 +19,7 @@ export type Try = {
   method: Method
   ip: string
   userAgent: string | undefined
-  /** What a proof is told by when it comes again. */
+  /** What a proof is told by when it comes again: its own hash, which only who has the bot's token can make. */
   proof?: string | undefined
   /** A solved challenge, if one came with it. */
   solution?: string | undefined
@@ -57,6 +56,8 @@ export type Traffic = {
   rules(): Rules
   lists(): Lists
   stops(): readonly Stop[]
+  /** Findings since this process started, by detector. */
+  found(): ReadonlyMap<string, number>
   flush(): Promise<void>
   close(): Promise<void>
 }
@@ -89,6 +90,7 @@ export function createTraffic(
   const active = new Map<string, Active>()
   const levels = new Map<string, { level: number; at: number }>()
   const stops: Stop[] = []
+  const found = new Map<string, number>()
   const notes: Notes = createNotes(db, now, onError)
   let rules = rulesFrom([])
   let lists = createLists([])
@@ -143,9 +145,13 @@ export function createTraffic(
     const place = placeOf(attempt.ip)
     const entry = lists.find(place, attempt.app.id, at)
     if (entry?.effect === 'allow') return
-    if (entry) stop(attempt, 'block', blocked(entry, at))
-    if (active.size === 0) return
     const keys = keysOf(attempt.app, place)
+    if (entry) {
+      const cause = entry.automatic ? (active.get(keys.address) ?? active.get(keys.network)) : undefined
+      if (cause) noteStopped(cause.finding)
+      stop(attempt, cause?.detector ?? 'block', blocked(entry, at))
+    }
+    if (active.size === 0) return
     for (const key of [proofKey(attempt), keys.address, keys.network]) {
       const answer = key === undefined ? undefined : active.get(key)
       if (!answer) continue
@@ -159,6 +165,12 @@ export function createTraffic(
     }
   }
 
+  function noteStopped(finding: Finding): void {
+    finding.stopped++
+    finding.lastSeenAt = now()
+    notes.finding(finding)
+  }
+
   async function meet(attempt: Try, answer: Active, at: number): Promise<void> {
     const seconds = Math.max(1, Math.ceil((answer.until - at) / 1000))
     switch (answer.answer) {
@@ -169,12 +181,12 @@ export function createTraffic(
           answer.next = at + 1_000
           return
         }
-        answer.finding.stopped++
+        noteStopped(answer.finding)
         return stop(attempt, answer.detector, tooMany(1))
       case 'challenge': {
         const { publicId } = attempt.app
         if (attempt.solution && (await challenges.solved(attempt.solution, publicId, now()))) return
-        answer.finding.stopped++
+        noteStopped(answer.finding)
         const challenge = await challenges.make(publicId, now())
         return stop(
           attempt,
@@ -185,7 +197,7 @@ export function createTraffic(
         )
       }
       case 'block':
-        answer.finding.stopped++
+        noteStopped(answer.finding)
         if (answer.finding.kind === 'proof')
           return stop(
             attempt,
@@ -240,6 +252,7 @@ export function createTraffic(
       answeredUntil: answer === 'watch' ? null : new Date(until),
     }
     if (active.size >= MOST_ANSWERS) active.clear()
+    found.set(detector, (found.get(detector) ?? 0) + 1)
     active.set(where.key, { detector, answer, until, next: at, finding })
     notes.finding(finding)
     if (answer === 'block' && (where.kind === 'address' || where.kind === 'network')) {
@@ -322,7 +335,12 @@ export function createTraffic(
     const uses = minute.sum(key, 'succeeded', at)
     const many = uses >= rules.replayed_proofs.threshold || minute.distinct(key, at) >= MOST_NETWORKS
     if (many && rules.replayed_proofs.mode !== 'off')
-      find('replayed_proofs', attempt, { kind: 'proof', key, value: key.slice(6, 22) }, { tries: uses, confidence: 90 })
+      find(
+        'replayed_proofs',
+        attempt,
+        { kind: 'proof', key, value: attempt.proof!.slice(0, 16) },
+        { tries: uses, confidence: 90 },
+      )
   }
 
   function noteSuccess(
@@ -402,6 +420,7 @@ export function createTraffic(
     rules: () => rules,
     lists: () => lists,
     stops: () => stops,
+    found: () => found,
     flush: () => notes.flush(),
     close: () => notes.close(),
   }
@@ -414,7 +433,7 @@ function remember(counts: { who: Set<string> | undefined }, what: string, most: 
 }
 
 const proofKey = ({ app, proof }: Try): string | undefined =>
-  proof === undefined ? undefined : `proof ${createHash('sha256').update(`${app.id} ${proof}`).digest('hex')}`
+  proof === undefined ? undefined : `proof ${app.id} ${proof}`
 
 /** What a refusal says of the try. What is wrong with the app or with us says nothing of who tries. */
 function failureOf(method: Method, code: string): 'failed' | 'spent' | 'codes' | 'stopped' | undefined {

@@ -1,5 +1,5 @@
 import type { App } from '#server/app/app.ts'
-import type { Network } from '#server/chain/network.ts'
+import { networkOf, type Network } from '#server/chain/network.ts'
 import { AppError } from '#server/error.ts'
 import { openDetails } from '#server/identity/findOrCreate.ts'
 import { listIdentities, type IdentityRow } from '#server/identity/store.ts'
@@ -19,13 +19,10 @@ export type Wallet = {
 
 export function openWallet(runtime: Runtime, app: App, row: IdentityRow): Wallet {
   const { details } = openDetails(runtime.vault, row.detailsSealed)
-  const { chains } = app.settings.ton
-  // Only V5 wallets are bound to a network; the others have one address on both and count as of the app's.
-  const own = chains.find((chain) => chain === details['network'])
   return {
     id: row.id,
     address: runtime.vault.open(row.subjectSealed, 'identities.subject'),
-    network: own ?? (chains.length === 0 || chains.includes('-239') ? '-239' : '-3'),
+    network: networkOf(runtime, app, row),
     version: typeof details['wallet'] === 'string' ? details['wallet'] : undefined,
     publicKey: row.publicKey,
     linkedAt: row.createdAt,

@@ -6,6 +6,7 @@ import { AppError } from '#server/error.ts'
 import { typesOf } from '#server/event/types.ts'
 import { recordAudit, type Actor } from '#server/operator/audit.ts'
 import type { Runtime } from '#server/runtime.ts'
+import { LOGOUT_TYPE } from './logoutToken.ts'
 import { openSecrets, sealSecrets, type EndpointSecrets } from './secrets.ts'
 import { defaults, type EndpointPatch, type NewEndpoint } from './settings.ts'
 import { newKeyPair, newSecret } from './sign.ts'
@@ -27,8 +28,10 @@ export async function createEndpoint(
   app: App,
   input: NewEndpoint,
 ): Promise<{ row: EndpointRow; secret: string }> {
+  assertCallable(runtime, input.url)
   await assertTypes(runtime, app, input.types)
-  const { secret = newSecret(), headers, asymmetric, types, ...rest } = { ...defaults, ...defined(input) }
+  const { secret = newSecret(), headers, asymmetric, ...rest } = { ...defaults, ...defined(input) }
+  const types = rest.payloadFormat === 'logout_token' ? [LOGOUT_TYPE] : rest.types
   const pair = asymmetric ? newKeyPair() : undefined
   const secrets: EndpointSecrets = {
     signing: [{ secret }],
@@ -68,8 +71,9 @@ export async function changeEndpoint(
   id: number,
   patch: EndpointPatch,
 ): Promise<EndpointRow> {
+  assertCallable(runtime, patch.url)
   await assertTypes(runtime, app, patch.types)
-  const { headers, asymmetric, types, state, sendHeld = false, ...rest } = defined(patch)
+  const { headers, asymmetric, types: wanted, state, sendHeld = false, ...rest } = defined(patch)
   const now = runtime.now()
   const row = await runtime.db.transaction(async (tx) => {
     await tx.lock(`app ${app.id}`)
@@ -86,6 +90,8 @@ export async function changeEndpoint(
       publicKey = pair.publicKey
       secrets.privateJwk = pair.privateJwk
     }
+    const { payloadFormat = before.payloadFormat } = rest
+    const types = payloadFormat === 'logout_token' ? [LOGOUT_TYPE] : wanted
     const turned = state !== undefined && state !== before.state
     const after = await updateEndpoint(tx, id, {
       ...rest,
@@ -166,6 +172,15 @@ export async function rotateSecret(
 }
 
 const earlier = (a: string | undefined, b: string) => (a !== undefined && a < b ? a : b)
+
+/** What can be seen in the URL alone is refused here; what its name leads to, on every call (http/outbound). */
+function assertCallable(runtime: Runtime, url: string | undefined): void {
+  const reason = url === undefined ? undefined : runtime.outbound.judge(url)
+  if (reason !== undefined)
+    throw new AppError('invalid_request', 'This URL would not be called; see errors', {
+      errors: [{ path: 'url', message: reason }],
+    })
+}
 
 async function assertTypes(runtime: Runtime, app: App, patterns: string[] | undefined): Promise<void> {
   if (!patterns) return

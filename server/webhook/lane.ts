@@ -44,5 +44,6 @@ export async function openWebhookLane(runtime: Runtime, tx: Transaction, id: num
 /** Where and with what an endpoint is sent to. */
 export function targetOf(runtime: Runtime, row: EndpointRow): Target {
   const secrets = openSecrets(runtime.vault, row.secretsSealed)
-  return { endpointId: row.id, url: row.url, timeoutMs: row.timeoutMs, secrets }
+  const { id: endpointId, appId, url, timeoutMs, payloadFormat } = row
+  return { endpointId, appId, url, address: new URL(url), timeoutMs, secrets, logout: payloadFormat === 'logout_token' }
 }

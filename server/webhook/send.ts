@@ -4,6 +4,7 @@ import type { Claimed, ClaimedEvent } from '#server/delivery/store.ts'
 import { extendPayload } from '#server/event/payload.ts'
 import type { FaultCode } from '#server/http/outbound/fault.ts'
 import type { Runtime } from '#server/runtime.ts'
+import { logoutForm } from './logoutToken.ts'
 import { signingKeys, type EndpointSecrets } from './secrets.ts'
 import { sign, type SigningKeys } from './sign.ts'
 
@@ -11,7 +12,17 @@ import { sign, type SigningKeys } from './sign.ts'
 const KEPT_BYTES = 16_384
 const MOST_HEADER_BYTES = 4_096
 
-export type Target = { endpointId: number; url: string; timeoutMs: number; secrets: EndpointSecrets }
+export type Target = {
+  endpointId: number
+  url: string
+  /** The same, read. */
+  address: URL
+  timeoutMs: number
+  secrets: EndpointSecrets
+  appId: number
+  /** Takes logout tokens instead of events. */
+  logout: boolean
+}
 
 /** What was said on the wire, as the log keeps it. */
 export type Exchange = {
@@ -60,16 +71,22 @@ export async function sendWebhook(
   event: ClaimedEvent,
 ): Promise<Attempt> {
   const at = runtime.now()
-  const { id, body } = bodyOf(runtime, delivery, event)
+  const { id, body: payload } = bodyOf(runtime, delivery, event)
+  const form = target.logout ? await logoutForm(runtime, target.appId, { type: event.type, payload }, at) : undefined
+  const body = form ?? payload
   const timestamp = Math.floor(at.getTime() / 1000)
   const signature = sign(keysOf(target, at), { id, timestamp, body })
   const own = target.secrets.headers
   const exchange: Exchange = { url: target.url, headerNames: Object.keys(own) }
   const sealed = () => runtime.vault.seal(mask(JSON.stringify(exchange), own), 'attempts.exchange')
   const answer = await runtime.outbound.request({
-    url: target.url,
+    url: target.address,
     method: 'POST',
-    headers: { ...own, ...headersOf({ id, timestamp, signature, type: event.type, number: delivery.tries + 1 }) },
+    headers: {
+      ...own,
+      ...headersOf({ id, timestamp, signature, type: event.type, number: delivery.tries + 1 }),
+      ...(form !== undefined && { 'content-type': 'application/x-www-form-urlencoded' }),
+    },
     body,
     timeoutMs: target.timeoutMs,
     maxBytes: KEPT_BYTES,

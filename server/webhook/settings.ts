@@ -41,7 +41,9 @@ const shape = z.strictObject({
   url,
   description: z.string().trim().max(200),
   types: z.array(pattern).min(1).max(100),
-  payloadFormat: z.enum(['standard', 'extended']),
+  payloadFormat: z
+    .enum(['standard', 'extended', 'logout_token'])
+    .describe('logout_token tells of ended sessions only, as OpenID Connect Back-Channel Logout says'),
   ordered: z.boolean().describe("One person's events one after the other"),
   ratePerSecond: z.number().int().min(1).max(10_000),
   concurrency: z.number().int().min(1).max(200),
@@ -73,7 +75,7 @@ export type EndpointPatch = z.infer<typeof endpointPatch>
 export const defaults = {
   description: '',
   types: ['*'],
-  payloadFormat: 'standard' as const,
+  payloadFormat: 'standard' as NonNullable<z.infer<typeof shape>['payloadFormat']>,
   ordered: false,
   ratePerSecond: 50,
   concurrency: 10,

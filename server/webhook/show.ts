@@ -13,7 +13,7 @@ export const endpointShape = z.object({
   url: z.string(),
   description: z.string(),
   types: z.array(z.string()),
-  payloadFormat: z.enum(['standard', 'extended']),
+  payloadFormat: z.enum(['standard', 'extended', 'logout_token']),
   ordered: z.boolean(),
   ratePerSecond: z.number(),
   concurrency: z.number(),

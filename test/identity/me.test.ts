@@ -136,7 +136,19 @@ test('the export holds everything in clear, and nothing of anybody else', async 
         createdAt: '2026-06-01T12:00:00.000Z',
       },
     ],
+    signature: {
+      set: false,
+      changedAt: null,
+      email: 'alice@example.com',
+      recoveryQuestions: [],
+      lockedUntil: null,
+      resetLockedUntil: null,
+    },
     wallets: [],
+    notifications: [],
+    notificationPreferences: null,
+    findings: [],
+    blocks: [],
     profiles: [],
     sessions: [
       expect.objectContaining({

@@ -41,11 +41,15 @@ export type ChainWorld = {
 }
 
 /** A server over a local chain, and a person signed in with a wallet. */
-export async function chainWorld(version: 'v2' | 'v3' = 'v3', contract: Version = 'V4R2'): Promise<ChainWorld> {
+export async function chainWorld(
+  version: 'v2' | 'v3' = 'v3',
+  contract: Version = 'V4R2',
+  env: Record<string, string> = {},
+): Promise<ChainWorld> {
   const clock = { now: () => new Date('2026-06-01T12:00:00Z') }
   const chain = await createLocalChain(() => clock.now())
   const api = await upstream(toncenter(chain), version)
-  const server = await startServer({ env: { TON_API_URL: api.url, TON_API_KEY: 'the-ton-api-key' } })
+  const server = await startServer({ env: { TON_API_URL: api.url, TON_API_KEY: 'the-ton-api-key', ...env } })
   clock.now = () => server.clock.now
   const app = await server.createApp({ slug: 'quest' })
   const wallet = { ...newWallet(contract), version: contract }

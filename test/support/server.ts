@@ -60,6 +60,7 @@ export async function startServer(options: Options = {}): Promise<TestServer> {
   const stop = () =>
     (stopped ??= drain(server, 1_000)
       .then(() => runtime.outbox.stop())
+      .then(() => runtime.mailer.stop())
       .then(() => closeRuntime(runtime)))
   if (!options.keep) onTestFinished(stop)
   return {

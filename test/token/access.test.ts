@@ -46,6 +46,12 @@ describe('JWT access tokens', () => {
       jti: expect.stringMatching(/^[\w-]{22}$/),
       sid: login['session'].id,
       client_id: app.publicId,
+      status: {
+        status_list: {
+          idx: expect.any(Number),
+          uri: `http://localhost:3000/v1/apps/${app.publicId}/revocations`,
+        },
+      },
     })
     // No private part, and the key that signs next stands there already.
     expect(keys.keys).toHaveLength(2)

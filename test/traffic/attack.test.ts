@@ -29,7 +29,15 @@ describe('within a minute', () => {
     expect(stopped(answers)).toBe(180)
     expect(answers.at(-1)!.headers.get('retry-after')).toMatch(/^\d+$/)
     expect(await findings(world)).toMatchObject([
-      { detector: 'failed_proofs', kind: 'address', value: '203.0.113.9', answer: 'block', shadow: false },
+      {
+        detector: 'failed_proofs',
+        kind: 'address',
+        value: '203.0.113.9',
+        answer: 'block',
+        shadow: false,
+        tries: 20,
+        stopped: 180,
+      },
     ])
     expect((await checkSession(world.server, victim.body['accessToken'])).status).toBe(200)
     // Other people's sign-ins go on, also the victim's own.

@@ -1,13 +1,17 @@
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { changeApp } from '../../server/app/change.ts'
 import { cliActor } from '../../server/operator/audit.ts'
 import { createOperator } from '../../server/operator/create.ts'
 import type { App } from '../../server/app/app.ts'
 import type { Role } from '../../server/operator/operator.ts'
+import { queueMail } from '../support/mail.ts'
 import { password } from '../support/operator.ts'
 import { local } from '../support/events.ts'
 import { call, startServer, type Answer, type TestServer } from '../support/server.ts'
 import { signInWithTelegram } from '../support/signIn.ts'
-import { botToken, person, type TelegramPerson } from '../support/telegram.ts'
+import { createBlock } from '../../server/traffic/blocks.ts'
+import { botToken, initData, person, type TelegramPerson } from '../support/telegram.ts'
 import { addEvents } from './events.ts'
 import { account, newWallet, tonProof, type TestWallet } from '../support/wallet.ts'
 
@@ -74,10 +78,41 @@ export type Populated = {
   server: TestServer
   apps: { quest: App; wallet: App; arena: App }
   /** Ids that pages are opened with. */
-  ids: { session: string; evicted: string; user: string; app: string }
+  ids: { session: string; evicted: string; user: string; app: string; email: string }
   events: Awaited<ReturnType<typeof addEvents>>
   /** The access token of a session that lives. */
   token: string
+}
+
+/** The app's own server, which knows one token well and answers for it too late; and some sign-ins that it refuses. */
+async function refuseTokens(server: TestServer, app: App): Promise<void> {
+  const upstream = createServer((request, response) => {
+    const now = Math.floor(Date.now() / 1000)
+    const claims = {
+      sub: 'ann',
+      iat: now - 900,
+      exp: now - 300,
+      aud: 'ton-quest',
+      email: 'ann@example.com',
+      name: 'Ann',
+    }
+    if (!request.url!.includes('ann')) response.writeHead(401).end()
+    else response.setHeader('content-type', 'application/json').end(JSON.stringify(claims))
+  }).unref()
+  await new Promise<void>((resolve) => upstream.listen(0, '127.0.0.1', resolve))
+  const { port } = upstream.address() as AddressInfo
+  await changeApp(server.runtime, cliActor, app.id, {
+    sso: {
+      tokenInfoUrl: `http://127.0.0.1:${port}/tokeninfo`,
+      tokenIn: 'query:token',
+      headers: { 'x-api-key': 'key' },
+    },
+  })
+  for (const token of ['ann-1', 'ann-2', 'somebody', 'somebody-else'])
+    await call(server, 'POST', `/v1/apps/${app.slug}/sso/login`, {
+      body: { token },
+      headers: { 'x-forwarded-for': '203.0.113.7' },
+    })
 }
 
 /** A day in the life of three apps: some dozens of people sign in through the public API, with what Telegram and wallets really sign. */
@@ -122,17 +157,57 @@ export async function populate(server: TestServer, signIns = 16): Promise<Popula
   clock.pass(900)
   last = await signIn(server, quest, people[0]!, devices.mac)
   clock.now = new Date()
+  await attack(server, quest)
+  await refuseTokens(server, quest)
   const events = await addEvents(
     server,
     quest,
     people.slice(0, 4).map(({ id }) => String(id)),
   )
   const { session, user, accessToken } = last.body
+  const email = await sendMails(server, quest, user.id)
   return {
     server,
     apps: { quest, wallet, arena },
-    ids: { session: session.id, evicted: first.body['session'].id, user: user.id, app: quest.publicId },
+    ids: { session: session.id, evicted: first.body['session'].id, user: user.id, app: quest.publicId, email },
     events,
     token: accessToken,
   }
+}
+
+/** Somebody without the bot's token tries their luck, from one address and from a few others; a bank of theirs is blocked by hand. */
+async function attack(server: TestServer, app: App): Promise<void> {
+  for (let n = 0; n < 34; n++) {
+    const ip = n < 28 ? '203.0.113.66' : `198.51.100.${n}`
+    await call(server, 'POST', `/v1/apps/${app.slug}/telegram/login`, {
+      body: { initData: initData(person(400_000_000 + n), server.clock.now, `${botToken.slice(0, -5)}wrong`) },
+      headers: { 'user-agent': 'python-requests/2.32', 'x-forwarded-for': ip },
+    })
+  }
+  await createBlock(server.runtime, cliActor, {
+    effect: 'block',
+    kind: 'network',
+    value: '192.0.2.0/24',
+    reason: 'Sold accounts, ticket 4711',
+  })
+}
+
+/** What somebody's mishaps with their signature made us write; the public id of one with a code. */
+async function sendMails(server: TestServer, app: App, user: string): Promise<string> {
+  const { ids } = server.runtime.vault
+  const mail = { app, userId: ids.parse('usr', user)!, to: 'jack@quest.example.com' }
+  const facts = { userName: 'Jack', ip: '203.0.113.7', device: 'Telegram on iPhone' }
+  const id = await queueMail(server, {
+    ...mail,
+    kind: 'verification_code_reset_signature',
+    variables: { ...facts, code: '493817' },
+  })
+  for (const [kind, to] of [
+    ['signature_updated', 'jack@quest.example.com'],
+    ['recovery_questions_updated', 'a.very.long.address.for.a.small.window@mail.quest.example.com'],
+    ['signature_reset_failed', 'nobody'],
+  ] as const)
+    await queueMail(server, { ...mail, kind, to, variables: facts })
+  await server.runtime.mailer.pass()
+  return ids.seal('eml', id)
 }

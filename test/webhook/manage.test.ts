@@ -48,6 +48,9 @@ test('an endpoint is made, shown, changed and removed, over tRPC and REST alike;
 
 test.each([
   ['no http', { url: 'ftp://example.com' }, 'url'],
+  ['an address of the own network', { url: 'http://10.0.0.1/hook' }, 'url'],
+  ['the metadata of a cloud', { url: 'http://169.254.169.254/latest' }, 'url'],
+  ['an address in disguise', { url: 'http://0xa.1/hook' }, 'url'],
   ['credentials', { url: 'https://a:b@example.com' }, 'url'],
   ['a header of ours', { headers: { 'Webhook-Id': 'x' } }, 'headers.Webhook-Id'],
   ['a header that breaks the line', { headers: { 'X-A': 'a\r\nX-B: b' } }, 'headers.X-A'],

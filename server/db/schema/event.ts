@@ -25,6 +25,7 @@ export const events = table(
   (event) => [
     index('events_app').on(event.appId, event.id),
     index('events_type').on(event.type, event.id),
+    index('events_app_type').on(event.appId, event.type, event.id),
     index('events_subject').on(event.subjectKey, event.id).where(isNotNull(event.subjectKey)),
     index('events_user').on(event.userId, event.id).where(isNotNull(event.userId)),
     index('events_created').on(event.createdAt),

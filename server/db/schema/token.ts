@@ -1,5 +1,6 @@
 import { sql } from 'drizzle-orm'
 import { bytes, id, index, instant, ref, table, text, uniqueIndex } from '../dialect.ts'
+import { apps } from './app.ts'
 import { sessions } from './session.ts'
 
 /** Opaque access tokens; a JWT has no row, its session decides. */
@@ -34,4 +35,17 @@ export const signingKeys = table(
     uniqueIndex('signing_keys_kid').on(key.kid),
     uniqueIndex('signing_keys_active').on(key.state).where(sql.raw(`state = 'active'`)),
   ],
+)
+
+/** Sessions that went with an erased person: the number stays while tokens of theirs may still be about, for those who verify offline. */
+export const erasedSessions = table(
+  'erased_sessions',
+  {
+    id: ref().primaryKey(),
+    appId: ref()
+      .notNull()
+      .references(() => apps.id, { onDelete: 'cascade' }),
+    endedAt: instant().notNull(),
+  },
+  (session) => [index('erased_sessions_ended').on(session.endedAt)],
 )

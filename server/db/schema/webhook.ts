@@ -13,7 +13,7 @@ export const webhookEndpoints = table(
     description: text().notNull().default(''),
     /** JSON array of types; a last part of `*` stands for any. */
     types: text().notNull(),
-    payloadFormat: text({ enum: ['standard', 'extended'] }).notNull(),
+    payloadFormat: text({ enum: ['standard', 'extended', 'logout_token'] }).notNull(),
     ordered: boolean().notNull(),
     ratePerSecond: integer().notNull(),
     concurrency: integer().notNull(),

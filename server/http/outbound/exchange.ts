@@ -89,6 +89,7 @@ export function exchange(pools: Pools, url: URL, request: OutboundRequest, began
     try {
       pools.dispatch(
         url.origin,
+        request.lane ?? '',
         {
           path: url.pathname + url.search,
           method,

@@ -20,6 +20,8 @@ export type OutboundRequest = {
   signal?: AbortSignal
   /** The same request may be sent twice: a kept-alive connection that turns out to be closed is then replaced by a new one. Always so for GET. */
   idempotent?: boolean
+  /** Calls of different lanes never share a connection or wait for each other, even to the same server. */
+  lane?: string
   /** The address stands in this installation's own settings (its environment), so it may be any. Never for what an app's owner typed. */
   configured?: boolean
 }

@@ -3,9 +3,9 @@ import { createConnect, type Link } from './connect.ts'
 import type { Guard } from './guard.ts'
 import type { Lookup } from './lookup.ts'
 
-/** Connections to one origin. */
+/** Connections to one origin in one lane. */
 const MOST_CONNECTIONS = 128
-/** Origins with open connections. */
+/** Pools with open connections. */
 const MOST_ORIGINS = 1_000
 const KEEP_ALIVE_MS = 10_000
 
@@ -15,6 +15,7 @@ export type Carried = { link?: () => Link | undefined }
 export type Pools = {
   dispatch(
     origin: string,
+    lane: string,
     options: Dispatcher.DispatchOptions,
     carried: Carried,
     handler: Dispatcher.DispatchHandler,
@@ -22,13 +23,14 @@ export type Pools = {
   close(): Promise<void>
 }
 
-/** Kept-alive connections, a pool an origin; the origins used longest ago are let go of first. */
+/** Kept-alive connections, a pool an origin and lane; those used longest ago are let go of first. */
 export function createPools(guard: Guard | undefined, lookup: Lookup): Pools {
   const pools = new Map<string, Pool>()
 
-  function poolOf(origin: string): Pool {
-    let pool = pools.get(origin)
-    if (pool) pools.delete(origin)
+  function poolOf(origin: string, lane: string): Pool {
+    const key = `${origin} ${lane}`
+    let pool = pools.get(key)
+    if (pool) pools.delete(key)
     else {
       const oldest = pools.size >= MOST_ORIGINS ? pools.entries().next().value : undefined
       if (oldest) {
@@ -45,13 +47,13 @@ export function createPools(guard: Guard | undefined, lookup: Lookup): Pools {
         factory: (url, options) => connection(url, options, guard, lookup),
       })
     }
-    pools.set(origin, pool)
+    pools.set(key, pool)
     return pool
   }
 
   return {
-    dispatch(origin, options, carried, handler) {
-      poolOf(origin).dispatch(Object.assign(options, { carried }), handler)
+    dispatch(origin, lane, options, carried, handler) {
+      poolOf(origin, lane).dispatch(Object.assign(options, { carried }), handler)
     },
     async close() {
       await Promise.all([...pools.values()].map((pool) => pool.destroy()))

@@ -30,6 +30,12 @@ const ends: Record<EndReason, Look & { why: string }> = {
   },
   user_blocked: { glyph: '✕', word: 'blocked', tone: 'bad', why: 'The user was blocked.' },
   user_erased: { glyph: '✕', word: 'erased', tone: 'plain', why: 'The user was erased.' },
+  account_linked: {
+    glyph: '⇢',
+    word: 'account linked',
+    tone: 'plain',
+    why: 'The account was joined with another one of the same person.',
+  },
   app_disabled: { glyph: '✕', word: 'app disabled', tone: 'bad', why: 'The app was disabled.' },
   idle_timeout: { glyph: '◌', word: 'idled out', tone: 'plain', why: 'Nobody used it for the app’s idle time.' },
   absolute_timeout: { glyph: '◌', word: 'expired', tone: 'plain', why: 'It reached the app’s maximum lifetime.' },

@@ -2,10 +2,13 @@ import AppWindow from '@lucide/svelte/icons/app-window'
 import Bell from '@lucide/svelte/icons/bell'
 import KeyRound from '@lucide/svelte/icons/key-round'
 import LayoutDashboard from '@lucide/svelte/icons/layout-dashboard'
+import Mail from '@lucide/svelte/icons/mail'
 import MonitorSmartphone from '@lucide/svelte/icons/monitor-smartphone'
 import ScanSearch from '@lucide/svelte/icons/scan-search'
 import ScrollText from '@lucide/svelte/icons/scroll-text'
 import ShieldUser from '@lucide/svelte/icons/shield-user'
+import ShieldAlert from '@lucide/svelte/icons/shield-alert'
+import SquarePen from '@lucide/svelte/icons/square-pen'
 import Users from '@lucide/svelte/icons/users'
 
 export const main = [
@@ -13,7 +16,10 @@ export const main = [
   { path: '/sessions', label: 'Sessions', key: 's', icon: MonitorSmartphone },
   { path: '/users', label: 'Users', key: 'u', icon: Users },
   { path: '/apps', label: 'Apps', key: 'a', icon: AppWindow },
+  { path: '/traffic', label: 'Traffic', key: 'w', icon: ShieldAlert },
   { path: '/notifications', label: 'Notifications', key: 'n', icon: Bell },
+  { path: '/emails', label: 'Mails', key: 'm', icon: Mail },
+  { path: '/templates', label: 'Mail templates', key: 'e', icon: SquarePen },
   { path: '/tokens', label: 'Tokens', key: 't', icon: ScanSearch },
   { path: '/audit', label: 'Audit log', key: 'l', icon: ScrollText },
 ]

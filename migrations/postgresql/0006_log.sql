@@ -1,0 +1,1 @@
+CREATE INDEX "events_app_type" ON "events" USING btree ("app_id","type","id");

@@ -1,0 +1,37 @@
+import { sql } from 'drizzle-orm'
+
+/** Lists come in these lengths, so that a statement with a list in it is prepared once and not once a length. */
+const LENGTHS = [1, 8, 64, 256] as const
+type Length = (typeof LENGTHS)[number]
+
+/** One statement a length. */
+export function byLength<T>(make: (length: Length) => T): Record<Length, T> {
+  return { 1: make(1), 8: make(8), 64: make(64), 256: make(256) }
+}
+
+/** Placeholders for a list of numbers in a condition. */
+export const places = (length: Length) => Array.from({ length }, (_, place) => sql.placeholder(`place${place}`))
+
+/** A list of numbers in pieces that fit: each filled up with its last number, which changes nothing where a list is searched. */
+export function inPieces(ids: number[]): { length: Length; values: Record<string, number> }[] {
+  const pieces = []
+  for (let from = 0; from < ids.length; from += 256) {
+    const piece = ids.slice(from, from + 256)
+    const length = LENGTHS.find((one) => one >= piece.length)!
+    const values: Record<string, number> = {}
+    for (let place = 0; place < length; place++) values[`place${place}`] = piece[Math.min(place, piece.length - 1)]!
+    pieces.push({ length, values })
+  }
+  return pieces
+}
+
+/** Rows to be inserted in pieces that fit exactly, the longest first. */
+export function inExactPieces<T>(rows: T[]): { length: Length; rows: T[] }[] {
+  const pieces = []
+  for (let from = 0; from < rows.length;) {
+    const length = LENGTHS.findLast((one) => one <= rows.length - from)!
+    pieces.push({ length, rows: rows.slice(from, from + length) })
+    from += length
+  }
+  return pieces
+}

@@ -1,0 +1,156 @@
+import { appIn, type App } from '#server/app/app.ts'
+import type { Transaction } from '#server/db/database.ts'
+import { recordEvent } from '#server/event/record.ts'
+import type { Runtime } from '#server/runtime.ts'
+import { composeSource, type Letter } from './compose.ts'
+import { openContent, sealContent } from './content.ts'
+import type { MailKind } from './kinds.ts'
+import { nextTry } from './schedule.ts'
+import type { Sent, Smtp } from './smtp.ts'
+import { findSuppression, insertAttempt, saveSuppression, updateLeased, type EmailRow } from './store.ts'
+import { tellFallback } from './tellFallback.ts'
+import { writeLetter } from './write.ts'
+
+const DAY_MS = 86_400_000
+/** How long an address rests that put us off until the schedule was over. */
+const REST_MS = 7 * DAY_MS
+
+type End = Pick<EmailRow, 'status' | 'reason' | 'detail'>
+
+/**
+ * One try to send one claimed mail: what is over, or must not go to this address, ends here; the rest is written out, checked, and handed to the
+ * server or to the built-in inbox. Never throws; what fails on our side is tried again.
+ */
+export async function deliver(runtime: Runtime, smtp: Smtp | undefined, row: EmailRow): Promise<void> {
+  try {
+    await attempt(runtime, smtp, row)
+  } catch (error) {
+    runtime.log.error({ err: error, email: runtime.vault.ids.seal('eml', row.id) }, 'a mail failed on our side')
+    const change = again(runtime, row, { outcome: 'again', response: 'Something failed on our side; see the log' })
+    await runtime.db.transaction((tx) => updateLeased(tx, row, change)).catch(() => undefined)
+  }
+}
+
+async function attempt(runtime: Runtime, smtp: Smtp | undefined, row: EmailRow): Promise<void> {
+  const { db, vault } = runtime
+  const began = runtime.now()
+  const end = (change: End & Partial<EmailRow>) =>
+    db.transaction((tx) => updateLeased(tx, row, { ...over, finishedAt: runtime.now(), ...change }))
+
+  if (row.expiresAt && row.expiresAt <= began) {
+    await end({ status: 'expired', reason: 'code_over', detail: 'Its code was over before it could be sent' })
+    return
+  }
+  const suppression = await findSuppression(db, row.toHash, began)
+  if (suppression) {
+    await end({ status: 'suppressed', reason: 'suppressed', detail: suppression.reason })
+    return
+  }
+  const app = await appIn(runtime, db, row.appId)
+  if (!app) return
+
+  const kept = row.contentSealed ? openContent(vault, row.contentSealed) : undefined
+  const written = kept ? undefined : await writeLetter(runtime, db, app, row)
+  const letter = kept ? kept.letter : written!.letter
+  if (written?.fallback) await tellFallback(runtime, app, row, written.fallback)
+  const made: Partial<EmailRow> = written
+    ? {
+        contentSealed: sealContent(vault, { letter, coveredParts: written.coveredParts }),
+        templateVersion: written.templateVersion,
+        fallback: written.fallback,
+      }
+    : {}
+  if (!smtp) {
+    await end({
+      status: 'kept',
+      reason: 'no_smtp',
+      detail: 'Kept here, because no SMTP_URL is set',
+      ...made,
+    })
+    return
+  }
+
+  const source = await composeSource(letter)
+  const sent = await smtp.send({ from: letter.from.address, to: letter.to }, source, async () => {
+    const ours = await db.transaction((tx) => updateLeased(tx, row, { ...made, handedAt: runtime.now() }))
+    if (!ours) throw new Error('Somebody else has taken this mail')
+  })
+  const now = runtime.now()
+  await db.transaction(async (tx) => {
+    const change = changeFor(runtime, row, sent, now)
+    if (!(await updateLeased(tx, row, { ...made, ...change }))) return
+    await insertAttempt(tx, {
+      emailId: row.id,
+      number: row.tries,
+      at: began,
+      durationMs: now.getTime() - began.getTime(),
+      outcome: sent.outcome,
+      status: sent.status ?? null,
+      response: sent.response,
+    })
+    if (sent.outcome === 'bounced' || (sent.outcome === 'again' && change.status === 'failed' && sent.status))
+      await suppress(runtime, tx, app, row, letter, sent, now)
+  })
+  if (sent.outcome !== 'sent') runtime.log.warn({ email: letter.ref, ...sent }, 'a mail was not taken')
+}
+
+const over = { leasedUntil: null, nextAt: null } as const
+
+function changeFor(runtime: Runtime, row: EmailRow, sent: Sent, now: Date): Partial<EmailRow> {
+  const ended = { ...over, finishedAt: now, detail: sent.response }
+  switch (sent.outcome) {
+    case 'sent':
+      return { ...ended, status: 'sent', reason: 'ok' }
+    case 'bounced':
+      return { ...ended, status: 'bounced', reason: 'address_refused' }
+    case 'refused':
+      return { ...ended, status: 'failed', reason: 'mail_refused' }
+    case 'unconfirmed':
+      return { ...ended, status: 'unconfirmed', reason: 'no_answer' }
+    default:
+      return again(runtime, row, sent)
+  }
+}
+
+/** What becomes of a mail that was put off: the next try, or the end when there is none or its code will be over by then. */
+function again(runtime: Runtime, row: EmailRow, sent: Sent): Partial<EmailRow> {
+  const now = runtime.now()
+  const nextAt = nextTry(row.tries, now)
+  const detail = sent.response
+  if (!nextAt) return { ...over, status: 'failed', reason: 'gave_up', detail, finishedAt: now }
+  if (row.expiresAt && nextAt >= row.expiresAt)
+    return {
+      ...over,
+      status: 'expired',
+      reason: 'code_over',
+      detail: `Its code is over before the next try. ${detail}`,
+      finishedAt: now,
+    }
+  return { status: 'queued', leasedUntil: null, nextAt, reason: 'put_off', detail, handedAt: null }
+}
+
+async function suppress(
+  runtime: Runtime,
+  tx: Transaction,
+  app: App,
+  row: EmailRow,
+  letter: Letter,
+  sent: Sent,
+  now: Date,
+): Promise<void> {
+  await saveSuppression(tx, {
+    toHash: row.toHash,
+    toSealed: runtime.vault.seal(letter.to, 'emails.to'),
+    reason: sent.response,
+    createdAt: now,
+    until: sent.outcome === 'bounced' ? null : new Date(now.getTime() + REST_MS),
+  })
+  if (row.userId === null || sent.outcome !== 'bounced') return
+  const content = {
+    userId: runtime.vault.ids.seal('usr', row.userId),
+    kind: row.kind as MailKind,
+    reason: sent.response,
+    bouncedAt: now.toISOString(),
+  }
+  await recordEvent(runtime, tx, { app, type: 'email.bounced', userId: row.userId, content })
+}

@@ -1,0 +1,69 @@
+import { and, count, desc, eq, gte, inArray, lt, lte } from 'drizzle-orm'
+import type { Reader, Transaction } from '#server/db/database.ts'
+import { apps, emails, emailSuppressions } from '#server/db/schema.ts'
+import type { EmailRow, SuppressionRow } from './store.ts'
+
+export type EmailFilter = {
+  appId?: number | undefined
+  userId?: number | undefined
+  kind?: string | undefined
+  status?: EmailRow['status'] | undefined
+  toHash?: Buffer | undefined
+  id?: number | undefined
+  from?: Date | undefined
+  to?: Date | undefined
+  /** Apps the asking operator may see; undefined is all. */
+  only?: number[] | undefined
+}
+
+function emailsWhere(filter: EmailFilter) {
+  return and(
+    filter.appId === undefined ? undefined : eq(emails.appId, filter.appId),
+    filter.userId === undefined ? undefined : eq(emails.userId, filter.userId),
+    filter.kind ? eq(emails.kind, filter.kind) : undefined,
+    filter.status ? eq(emails.status, filter.status) : undefined,
+    filter.toHash ? eq(emails.toHash, filter.toHash) : undefined,
+    filter.id === undefined ? undefined : eq(emails.id, filter.id),
+    filter.from ? gte(emails.createdAt, filter.from) : undefined,
+    filter.to ? lte(emails.createdAt, filter.to) : undefined,
+    filter.only ? inArray(emails.appId, filter.only.length > 0 ? filter.only : [-1]) : undefined,
+  )
+}
+
+/** Mails, newest first; `before` is the last of the page before. */
+export function listEmails(db: Reader, page: EmailFilter & { before?: number | undefined; limit: number }) {
+  return db
+    .select({ mail: emails, appName: apps.name })
+    .from(emails)
+    .innerJoin(apps, eq(apps.id, emails.appId))
+    .where(and(emailsWhere(page), page.before === undefined ? undefined : lt(emails.id, page.before)))
+    .orderBy(desc(emails.id))
+    .limit(page.limit)
+}
+
+export type ListedEmail = Awaited<ReturnType<typeof listEmails>>[number]
+
+/** How many mails match, counted up to `most`. */
+export async function countEmails(db: Reader, filter: EmailFilter, most: number): Promise<number> {
+  const some = db.select({ id: emails.id }).from(emails).where(emailsWhere(filter)).limit(most).as('some')
+  const [row] = await db.select({ n: count() }).from(some)
+  return row!.n
+}
+
+/** Addresses that get no mail, newest first. */
+export function listSuppressions(db: Reader, limit: number, before?: number): PromiseLike<SuppressionRow[]> {
+  return db
+    .select()
+    .from(emailSuppressions)
+    .where(before === undefined ? undefined : lt(emailSuppressions.id, before))
+    .orderBy(desc(emailSuppressions.id))
+    .limit(limit)
+}
+
+export async function deleteSuppression(tx: Transaction, id: number): Promise<boolean> {
+  const rows = await tx
+    .delete(emailSuppressions)
+    .where(eq(emailSuppressions.id, id))
+    .returning({ id: emailSuppressions.id })
+  return rows.length > 0
+}

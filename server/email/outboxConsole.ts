@@ -1,0 +1,294 @@
+import * as z from 'zod'
+import {
+  instant,
+  instantInput,
+  MOST_COUNTED,
+  countedPageOf,
+  page,
+  pageInput,
+  pageOf,
+  readCursor,
+} from '#server/console/page.ts'
+import { procedure, rest, router } from '#server/console/trpc.ts'
+import { AppError } from '#server/error.ts'
+import { recordAudit } from '#server/operator/audit.ts'
+import { assertSees, assertSeesAll, type Operator } from '#server/operator/operator.ts'
+import type { Runtime } from '#server/runtime.ts'
+import { parseAddress } from './address.ts'
+import { composeSource, headersOf } from './compose.ts'
+import { openContent } from './content.ts'
+import { kinds } from './kinds.ts'
+import {
+  countEmails,
+  deleteSuppression,
+  listEmails,
+  listSuppressions,
+  type EmailFilter,
+  type ListedEmail,
+} from './listStore.ts'
+import { COVERED } from './render.ts'
+import { resendEmail } from './resend.ts'
+import { listAttempts } from './store.ts'
+
+const id = z.string().max(64)
+const statuses = [
+  'queued',
+  'sending',
+  'sent',
+  'kept',
+  'failed',
+  'bounced',
+  'expired',
+  'suppressed',
+  'unconfirmed',
+] as const
+
+const item = z.object({
+  id: z.string(),
+  app: z.object({ id: z.string(), name: z.string() }),
+  userId: z.string().nullable(),
+  kind: z.enum(kinds),
+  locale: z.string(),
+  to: z.string(),
+  subject: z.string().nullable().describe('Null until it is written out'),
+  status: z.enum(statuses),
+  reason: z.string().nullable(),
+  detail: z.string().nullable().describe('Why it is where it is, in words'),
+  test: z.boolean().describe('Sent by an operator to themselves'),
+  tries: z.number(),
+  fallback: z.string().nullable().describe('Why the app’s own template was not used'),
+  createdAt: instant,
+  nextAt: instant.nullable(),
+  finishedAt: instant.nullable(),
+  expiresAt: instant.nullable(),
+})
+
+const detail = item.extend({
+  templateVersion: z.number().nullable().describe('0 is the built-in mail'),
+  resendOf: z.string().nullable(),
+  from: z.string().nullable(),
+  html: z.string().nullable(),
+  text: z.string().nullable(),
+  headers: z.array(z.object({ name: z.string(), value: z.string() })),
+  source: z.string().nullable().describe('As it goes over the wire'),
+  covered: z.boolean().describe('Whether a code is covered here that can be revealed'),
+  attempts: z.array(
+    z.object({
+      number: z.number(),
+      at: instant,
+      durationMs: z.number(),
+      outcome: z.string(),
+      status: z.number().nullable(),
+      response: z.string().nullable(),
+    }),
+  ),
+})
+
+function show({ vault }: Runtime, { mail, appName }: ListedEmail): z.infer<typeof item> {
+  const content = mail.contentSealed && openContent(vault, mail.contentSealed)
+  return {
+    id: vault.ids.seal('eml', mail.id),
+    app: { id: vault.ids.seal('app', mail.appId), name: appName },
+    userId: mail.userId === null ? null : vault.ids.seal('usr', mail.userId),
+    kind: mail.kind as (typeof kinds)[number],
+    locale: mail.locale,
+    to: vault.open(mail.toSealed, 'emails.to'),
+    subject: content ? content.coveredParts.subject : null,
+    status: mail.status,
+    reason: mail.reason,
+    detail: mail.detail,
+    test: mail.draftSealed !== null,
+    tries: mail.tries,
+    fallback: mail.fallback,
+    createdAt: mail.createdAt.toISOString(),
+    nextAt: mail.nextAt?.toISOString() ?? null,
+    finishedAt: mail.finishedAt?.toISOString() ?? null,
+    expiresAt: mail.expiresAt?.toISOString() ?? null,
+  }
+}
+
+async function showDetail(runtime: Runtime, listed: ListedEmail, revealed: boolean): Promise<z.infer<typeof detail>> {
+  const { mail } = listed
+  const content = mail.contentSealed && openContent(runtime.vault, mail.contentSealed)
+  const letter = content && (revealed ? content.letter : { ...content.letter, ...content.coveredParts })
+  const source = letter ? await composeSource(letter) : null
+  const attempts = await listAttempts(runtime.db, mail.id)
+  return {
+    ...show(runtime, listed),
+    templateVersion: mail.templateVersion,
+    resendOf: mail.resendOf === null ? null : runtime.vault.ids.seal('eml', mail.resendOf),
+    from: letter ? `${letter.from.name} <${letter.from.address}>` : null,
+    html: letter ? letter.html : null,
+    text: letter ? letter.text : null,
+    headers: source ? headersOf(source) : [],
+    source: source ? source.toString('utf8') : null,
+    covered: !revealed && !mail.wipedAt && content !== null && content.coveredParts.text.includes(COVERED),
+    attempts: attempts.map(({ number, at, durationMs, outcome, status, response }) => ({
+      number,
+      at: at.toISOString(),
+      durationMs,
+      outcome,
+      status,
+      response,
+    })),
+  }
+}
+
+async function getEmail(runtime: Runtime, operator: Operator, text: string): Promise<ListedEmail> {
+  const number = runtime.vault.ids.parse('eml', text)
+  const [row] = number === undefined ? [] : await listEmails(runtime.db, { id: number, limit: 1 })
+  if (!row) throw new AppError('not_found', 'There is no such mail')
+  assertSees(operator, row.mail.appId)
+  return row
+}
+
+export const emailsRouter = router({
+  list: procedure('view')
+    .meta(rest('GET', '/emails', 'Mails', 'Every mail with what became of it, newest first'))
+    .input(
+      z.object({
+        ...pageInput,
+        appId: id.optional(),
+        userId: id.optional(),
+        kind: z.enum(kinds).optional(),
+        status: z.enum(statuses).optional(),
+        q: z.string().trim().max(300).optional().describe('An address or the id of a mail'),
+        from: instantInput.optional(),
+        to: instantInput.optional(),
+      }),
+    )
+    .output(countedPageOf(item))
+    .query(async ({ ctx, input }) => {
+      const { runtime, operator } = ctx
+      const { ids } = runtime.vault
+      const { limit, cursor, q, appId, userId, ...plain } = input
+      const filter: EmailFilter = {
+        ...plain,
+        only: operator.appIds,
+        ...(appId && { appId: ids.parse('app', appId) ?? -1 }),
+        ...(userId && { userId: ids.parse('usr', userId) ?? -1 }),
+        ...(q && search(runtime, q)),
+      }
+      const before = readCursor(z.tuple([z.number().int()]), cursor)?.[0]
+      const [rows, total] = await Promise.all([
+        listEmails(runtime.db, { ...filter, before, limit: limit + 1 }),
+        countEmails(runtime.db, filter, MOST_COUNTED),
+      ])
+      return {
+        ...page(
+          rows,
+          limit,
+          (row) => show(runtime, row),
+          ({ mail }) => [mail.id],
+        ),
+        total,
+      }
+    }),
+
+  get: procedure('view')
+    .meta(
+      rest('GET', '/emails/{id}', 'Mails', 'One mail: HTML, text, headers, source and every try; its code is covered'),
+    )
+    .input(z.object({ id }))
+    .output(detail)
+    .query(async ({ ctx, input }) =>
+      showDetail(ctx.runtime, await getEmail(ctx.runtime, ctx.operator, input.id), false),
+    ),
+
+  reveal: procedure('support')
+    .meta(rest('POST', '/emails/{id}/reveal', 'Mails', 'One mail with its code; this is written into the audit log'))
+    .input(z.strictObject({ id }))
+    .output(detail)
+    .mutation(async ({ ctx, input }) => {
+      const { runtime, actor } = ctx
+      const row = await getEmail(runtime, ctx.operator, input.id)
+      await runtime.db.transaction((tx) =>
+        recordAudit(tx, {
+          at: runtime.now(),
+          actor,
+          action: 'email.reveal',
+          appId: row.mail.appId,
+          target: { kind: 'email', id: row.mail.id, label: row.mail.kind },
+        }),
+      )
+      return showDetail(runtime, row, true)
+    }),
+
+  resend: procedure('support')
+    .meta(rest('POST', '/emails/{id}/resend', 'Mails', 'Send it again, as a new mail'))
+    .input(z.strictObject({ id }))
+    .output(z.object({ emailId: z.string() }))
+    .mutation(async ({ ctx, input }) => {
+      const row = await getEmail(ctx.runtime, ctx.operator, input.id)
+      const number = await resendEmail(ctx.runtime, ctx.actor, row.mail)
+      return { emailId: ctx.runtime.vault.ids.seal('eml', number) }
+    }),
+
+  suppressions: procedure('view')
+    .meta(rest('GET', '/email-suppressions', 'Mails', 'Addresses that refused mail and get no more'))
+    .input(z.object(pageInput))
+    .output(
+      pageOf(
+        z.object({
+          id: z.string(),
+          address: z.string(),
+          reason: z.string(),
+          createdAt: instant,
+          until: instant.nullable(),
+        }),
+      ),
+    )
+    .query(async ({ ctx, input }) => {
+      assertSeesAll(ctx.operator)
+      const { vault, db } = ctx.runtime
+      const before = readCursor(z.tuple([z.number().int()]), input.cursor)?.[0]
+      const rows = await listSuppressions(db, input.limit + 1, before)
+      return page(
+        rows,
+        input.limit,
+        (row) => ({
+          id: vault.ids.seal('sup', row.id),
+          address: vault.open(row.toSealed, 'emails.to'),
+          reason: row.reason,
+          createdAt: row.createdAt.toISOString(),
+          until: row.until?.toISOString() ?? null,
+        }),
+        (row) => [row.id],
+      )
+    }),
+
+  unsuppress: procedure('support')
+    .meta(rest('DELETE', '/email-suppressions/{id}', 'Mails', 'Let mail go to an address again'))
+    .input(z.strictObject({ id }))
+    .output(z.void())
+    .mutation(async ({ ctx, input }) => {
+      assertSeesAll(ctx.operator)
+      const { runtime, actor } = ctx
+      const number = runtime.vault.ids.parse('sup', input.id) ?? -1
+      await runtime.db.transaction(async (tx) => {
+        if (!(await deleteSuppression(tx, number))) throw new AppError('not_found', 'There is no such address')
+        await recordAudit(tx, {
+          at: runtime.now(),
+          actor,
+          action: 'email.unsuppress',
+          target: { kind: 'suppression', id: number },
+        })
+      })
+    }),
+
+  server: procedure('view')
+    .meta(rest('GET', '/email-server', 'Mails', 'Whether mails leave, and by which server'))
+    .input(z.object({}))
+    .output(z.object({ delivers: z.boolean(), host: z.string().nullable(), dkim: z.boolean() }))
+    .query(({ ctx }) => {
+      const { smtpUrl, dkim } = ctx.runtime.config
+      return { delivers: smtpUrl !== undefined, host: smtpUrl ? new URL(smtpUrl).host : null, dkim: dkim !== undefined }
+    }),
+})
+
+/** A search text as what it can mean: the id of a mail, else a whole address. */
+function search({ vault }: Runtime, q: string): EmailFilter {
+  const number = vault.ids.parse('eml', q)
+  if (number !== undefined) return { id: number }
+  return { toHash: vault.hash((parseAddress(q) ?? q).toLowerCase(), 'emails.to') }
+}

@@ -1,0 +1,34 @@
+import type { Runtime } from '#server/runtime.ts'
+import { openContent, sealContent } from './content.ts'
+import { listStaleCodes, updateEmail, type EmailRow } from './store.ts'
+
+const AT_ONCE = 200
+
+/** Takes codes that are over out of the mails that carried them: what nobody needs any more nobody can steal. Returns how many. */
+export async function wipeCodes(runtime: Runtime): Promise<number> {
+  const now = runtime.now()
+  const stale = await listStaleCodes(runtime.db, now, AT_ONCE)
+  if (stale.length === 0) return 0
+  await runtime.db.transaction(async (tx) => {
+    for (const row of stale) await updateEmail(tx, row.id, wiped(runtime, row, now))
+  })
+  return stale.length
+}
+
+function wiped({ vault }: Runtime, row: EmailRow, now: Date): Partial<EmailRow> {
+  const content = row.contentSealed && openContent(vault, row.contentSealed)
+  return {
+    wipedAt: now,
+    variablesSealed: null,
+    ...(content && {
+      contentSealed: sealContent(vault, { ...content, letter: { ...content.letter, ...content.coveredParts } }),
+    }),
+    ...(row.status === 'queued' && {
+      status: 'expired' as const,
+      reason: 'code_over',
+      detail: 'Its code was over before it could be sent',
+      nextAt: null,
+      finishedAt: now,
+    }),
+  }
+}

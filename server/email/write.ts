@@ -1,0 +1,71 @@
+import type { App } from '#server/app/app.ts'
+import type { Reader } from '#server/db/database.ts'
+import type { Runtime } from '#server/runtime.ts'
+import { builtin, type TemplateContent } from './builtin.ts'
+import { checkMail } from './check.ts'
+import type { Letter } from './compose.ts'
+import { liquidFault } from './engine.ts'
+import type { Locale, MailFacts, MailKind } from './kinds.ts'
+import { covered, render, type Rendered } from './render.ts'
+import { senderOf } from './sender.ts'
+import type { EmailRow } from './store.ts'
+import { findPublished } from './templateStore.ts'
+import { valuesOf } from './variables.ts'
+
+/** A mail written out: as it goes, and as eyes may see it that may not see its code. */
+export type Written = {
+  letter: Letter
+  coveredParts: Rendered
+  templateVersion: number
+  /** Why the app's own template was not used, if it was not. */
+  fallback: string | null
+}
+
+/**
+ * Writes a mail from its row: the app's own template if one is published and what it makes holds, else the built-in one. A mail is never kept back
+ * because a template is broken.
+ */
+export async function writeLetter(runtime: Runtime, db: Reader, app: App, row: EmailRow): Promise<Written> {
+  const { vault } = runtime
+  const kind = row.kind as MailKind
+  const locale = row.locale as Locale
+  const facts = JSON.parse(vault.open(row.variablesSealed!, 'emails.variables')) as MailFacts
+  const values = valuesOf(app, facts, { locale, at: row.createdAt, expiresAt: row.expiresAt })
+  const from = senderOf(runtime, app)
+  const about = { app, kind, locale, at: row.createdAt, sender: from }
+
+  const own = row.draftSealed
+    ? { number: 0, content: JSON.parse(vault.open(row.draftSealed, 'emails.draft')) as TemplateContent }
+    : await findPublished(db, { appId: app.id, kind, locale })
+  const attempt = (content: TemplateContent): { rendered?: Rendered; fault?: string | undefined } => {
+    try {
+      const rendered = render(content, values)
+      return { rendered, fault: checkMail(content, rendered, values, about) }
+    } catch (error) {
+      return { fault: liquidFault(error).message }
+    }
+  }
+  const tried = own && attempt(own.content)
+  // A draft that is tried out is sent as it is, so that its author sees what is wrong with it.
+  const usesOwn = tried?.rendered !== undefined && (tried.fault === undefined || row.draftSealed !== null)
+  const content = usesOwn ? own!.content : builtin(kind, locale)
+  const rendered = usesOwn ? tried.rendered! : render(content, values)
+
+  const ref = vault.ids.seal('eml', row.id)
+  const letter: Letter = {
+    ...rendered,
+    from,
+    to: vault.open(row.toSealed, 'emails.to'),
+    replyTo: values.app.supportEmail || null,
+    locale,
+    messageId: `<${ref}@${from.address.split('@')[1]}>`,
+    date: runtime.now().toISOString(),
+    ref,
+  }
+  return {
+    letter,
+    coveredParts: values.code === '' ? rendered : render(content, covered(values)),
+    templateVersion: usesOwn ? own!.number : 0,
+    fallback: own && !usesOwn ? (tried?.fault ?? 'It could not be rendered') : null,
+  }
+}

@@ -1,0 +1,116 @@
+import * as z from 'zod'
+import type { Transaction } from '#server/db/database.ts'
+import { AppError } from '#server/error.ts'
+import type { Runtime } from '#server/runtime.ts'
+import type { Origin } from '#server/session/open.ts'
+import { CODE_LOCKED_S, CODE_TRIES, codeInvalid, codeText, isCode } from '#server/signature/code.ts'
+import { compare, judge, type Compared } from '#server/signature/judge.ts'
+import { signatureText } from '#server/signature/secret.ts'
+import { findSignature } from '#server/signature/store.ts'
+import type { Access } from '#server/token/verifyAccess.ts'
+import { absorbUser } from './absorb.ts'
+import { openProfile } from './findOrCreate.ts'
+import { linkCodeOf, linkLocked, refuseLinkLocked } from './link.ts'
+import { changeLinkCode, findLinkCode, type LinkCodeRow } from './linkStore.ts'
+import type { Profile } from './proof.ts'
+import { findUser, type UserRow } from './store.ts'
+
+export const linkConfirmation = z.strictObject({
+  code: codeText,
+  /** The signature of the account that asks, and of the one that it asks for, where they have one. */
+  signature: signatureText.optional(),
+  otherSignature: signatureText.optional(),
+})
+
+const MOST_TRIES = 300
+
+export type Linked = { user: UserRow; profile: Profile; absorbed: number }
+
+/**
+ * Joins the account that the mailed code was for to the person's own. An account that has a signature is joined only by who knows it: a stolen session
+ * must not let a stranger's account in, nor a stolen mailbox give one away. Five wrong codes end it for an hour.
+ * @throws AppError code_invalid, locked, rate_limited, invalid_request without a signature that is needed, signature_wrong, conflict, session_revoked
+ */
+export async function confirmLink(
+  runtime: Runtime,
+  { app, session: { userId } }: Access,
+  input: z.infer<typeof linkConfirmation>,
+  origin: Origin,
+): Promise<Linked> {
+  const { vault, db } = runtime
+  await runtime.limits.guess(`link code of user ${userId}`, MOST_TRIES, 600)
+  const seen = await findLinkCode(db, userId)
+  refuseLinkLocked(seen, runtime.now())
+  if (!isLive(seen, runtime.now())) throw codeInvalid()
+  const own = await shown(runtime, userId, 'signature', input.signature)
+  const target = isCode(vault, linkCodeOf(userId), input.code, seen.codeHash) ? seen.targetId : null
+  const others = target === null ? undefined : await shown(runtime, target, 'otherSignature', input.otherSignature)
+
+  const now = runtime.now()
+  const outcome = await db.transaction(async (tx) => {
+    // In one order everywhere, so that two people who join each other wait instead of blocking.
+    for (const id of [userId, target ?? userId].sort((a, b) => a - b)) await tx.lock(`sessions of user ${id}`)
+    await tx.lock(`link of user ${userId}`)
+    const row = await findLinkCode(tx, userId)
+    refuseLinkLocked(row, now)
+    const into = await findUser(tx, userId)
+    if (!into)
+      throw new AppError('session_revoked', 'This account no longer exists', { details: { reason: 'user_erased' } })
+    if (!isLive(row, now)) throw codeInvalid()
+    if (!isCode(vault, linkCodeOf(userId), input.code, row.codeHash)) return countTry(tx, row, now)
+    const from = target === row.targetId ? await usable(runtime, tx, into, row) : undefined
+    if (!from) throw codeInvalid()
+    const refusal = (await judged(tx, userId, own, now)) ?? (await judged(tx, from.id, others, now))
+    if (refusal) return refusal
+    await changeLinkCode(tx, userId, { expiresAt: now })
+    const profile = await absorbUser(runtime, tx, { app, into, from, origin, now })
+    return { user: into, profile, absorbed: from.id }
+  })
+  if (outcome instanceof AppError) throw outcome
+  return outcome
+}
+
+/** A signature that was given for an account; undefined for one that has none. @throws AppError invalid_request when it has one and none was given */
+async function shown(
+  runtime: Runtime,
+  userId: number,
+  path: string,
+  given: string | undefined,
+): Promise<Compared | undefined> {
+  if (given !== undefined) return compare(runtime, userId, given)
+  if ((await findSignature(runtime.db, userId))?.secret == null) return undefined
+  throw new AppError('invalid_request', `This account has a signature: send it along as ${path}`, {
+    errors: [{ path, message: 'is needed, because a signature is set' }],
+  })
+}
+
+async function judged(tx: Transaction, userId: number, compared: Compared | undefined, now: Date) {
+  const isSet = (await findSignature(tx, userId))?.secret != null
+  return isSet ? judge(tx, userId, compared, now) : undefined
+}
+
+/** The account as it is by now, if the code still is for it. */
+async function usable(
+  runtime: Runtime,
+  tx: Transaction,
+  into: UserRow,
+  row: LinkCodeRow,
+): Promise<UserRow | undefined> {
+  const from = row.targetId === null ? undefined : await findUser(tx, row.targetId)
+  if (!from || from.id === into.id || from.appId !== into.appId || from.blockedAt) return undefined
+  const { emailVerified } = openProfile(runtime.vault, from.profileSealed)
+  return emailVerified === true && from.emailHash?.equals(row.emailHash) ? from : undefined
+}
+
+async function countTry(tx: Transaction, row: LinkCodeRow, now: Date): Promise<AppError> {
+  const tries = row.tries + 1
+  if (tries < CODE_TRIES) {
+    await changeLinkCode(tx, row.userId, { tries })
+    return codeInvalid(CODE_TRIES - tries)
+  }
+  const lockedUntil = new Date(now.getTime() + CODE_LOCKED_S * 1000)
+  await changeLinkCode(tx, row.userId, { tries, expiresAt: now, lockedUntil, codeHash: null, targetId: null })
+  return linkLocked(lockedUntil, now)
+}
+
+const isLive = (row: LinkCodeRow | undefined, now: Date): row is LinkCodeRow => row !== undefined && row.expiresAt > now

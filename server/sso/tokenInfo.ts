@@ -1,0 +1,123 @@
+import { hash } from 'node:crypto'
+import type { App } from '#server/app/app.ts'
+import type { FaultCode } from '#server/http/outbound/fault.ts'
+import type { OutboundAnswer } from '#server/http/outbound/outbound.ts'
+import type { Runtime } from '#server/runtime.ts'
+import { admits, noteFailure, noteSuccess, secondsUntilProbe } from './breaker.ts'
+import { checkClaims } from './claims.ts'
+import { noteCall } from './health.ts'
+import { tokenInfoRequest } from './request.ts'
+import { upstreamOf } from './upstream.ts'
+
+/** What a tokenInfoURL says of a token. */
+export type TokenInfo =
+  | { kind: 'claims'; claims: Record<string, unknown> }
+  /** It answered, and did not vouch for the token. */
+  | { kind: 'refused'; status: number }
+  | { kind: 'failed'; code: UpstreamCode; reason: string; retryAfter?: number }
+
+type UpstreamCode = 'sso_upstream_failed' | 'sso_upstream_unavailable' | 'sso_upstream_timeout'
+
+/** A refused token is not asked about again so soon; an accepted one serves those who come at the same time, for whom it is judged anew. */
+const REFUSED_MS = 5_000
+const ACCEPTED_MS = 1_000
+const MOST_REMEMBERED = 10_000
+/** Calls of one app that are on their way or wait for a connection. */
+const MOST_IN_FLIGHT = 2_000
+
+type Entry = { info: Promise<TokenInfo>; until: number }
+
+const memories = new WeakMap<Runtime, Map<string, Entry>>()
+
+/**
+ * Asks an app's tokenInfoURL about a token. Whoever asks at the same time shares one call. What is remembered belongs to this app, these settings and
+ * this very token, and only the answer is: its claims have to be checked each time.
+ */
+export function askTokenInfo(runtime: Runtime, app: App, token: string): Promise<TokenInfo> {
+  let memory = memories.get(runtime)
+  if (!memory) memories.set(runtime, (memory = new Map<string, Entry>()))
+  const key = `${app.id} ${app.version} ${hash('sha256', token, 'base64')}`
+  const known = memory.get(key)
+  if (known && runtime.now().getTime() < known.until) return known.info
+
+  const entry: Entry = { info: ask(runtime, app, token), until: Infinity }
+  memory.delete(key)
+  memory.set(key, entry)
+  if (memory.size > MOST_REMEMBERED) memory.delete(memory.keys().next().value!)
+  void entry.info.then((info) => {
+    const keep = remembered(runtime, app, info)
+    entry.until = runtime.now().getTime() + keep
+    if (keep === 0 && memory.get(key) === entry) memory.delete(key)
+  })
+  return entry.info
+}
+
+/** Milliseconds an answer stands. A server that fails says nothing of the token. */
+function remembered(runtime: Runtime, app: App, info: TokenInfo): number {
+  if (info.kind === 'claims') return holds(runtime, app, info.claims) ? ACCEPTED_MS : REFUSED_MS
+  return info.kind === 'refused' && info.status >= 400 && info.status < 500 && info.status !== 429 ? REFUSED_MS : 0
+}
+
+const holds = (runtime: Runtime, app: App, claims: Record<string, unknown>): boolean =>
+  checkClaims(claims, expectedOf(app, runtime.now())).subject !== undefined
+
+/** What the claims of this app's users are held against. */
+export function expectedOf(app: App, now: Date) {
+  const { audiences, clockSkew } = app.settings.sso
+  return { audiences: audiences.length > 0 ? audiences : app.settings.audiences, clockSkew, now }
+}
+
+async function ask(runtime: Runtime, app: App, token: string): Promise<TokenInfo> {
+  const upstream = upstreamOf(runtime, app)
+  const { breaker, health } = upstream
+  const started = runtime.now().getTime()
+  if (upstream.inFlight >= MOST_IN_FLIGHT || !admits(breaker, started))
+    return {
+      kind: 'failed',
+      code: 'sso_upstream_unavailable',
+      reason:
+        upstream.inFlight >= MOST_IN_FLIGHT
+          ? 'Too many sign-ins wait for the server of this app'
+          : 'The server of this app did not answer several times in a row and is left alone for a moment',
+      retryAfter: secondsUntilProbe(breaker, started),
+    }
+  upstream.inFlight++
+  const answer = await runtime.outbound.request(tokenInfoRequest(app, app.settings.sso.tokenInfoUrl!, token))
+  upstream.inFlight--
+  const info = 'fault' in answer ? failed(answer.fault, answer.reason) : read(answer)
+  const now = runtime.now()
+  // A server that answers is up, whatever it says, unless it says that it is not.
+  if ('fault' in answer ? answer.fault !== 'too_large' : answer.status >= 500) noteFailure(breaker, now.getTime())
+  else noteSuccess(breaker)
+  const accepted = info.kind === 'claims' && holds(runtime, app, info.claims)
+  noteCall(health, now, info.kind === 'failed' ? 'failed' : accepted ? 'accepted' : 'refused', answer.timings.total)
+  return info
+}
+
+function failed(fault: FaultCode, reason: string): TokenInfo {
+  const late = fault === 'timed_out' || fault === 'connect_timeout'
+  return { kind: 'failed', code: late ? 'sso_upstream_timeout' : 'sso_upstream_failed', reason }
+}
+
+/** Reads an answer: only status 200 with a JSON object vouches for anything. */
+export function read(answer: Pick<OutboundAnswer, 'status' | 'headers' | 'body'>): TokenInfo {
+  if (answer.status !== 200) return { kind: 'refused', status: answer.status }
+  const type = answer.headers['content-type']
+  if (type !== undefined && !/^application\/([\w.+-]+\+)?json\s*(;|$)/i.test(type))
+    return failed('failed', 'The tokenInfoURL answers with another type than JSON')
+  const claims = parseObject(answer.body)
+  return claims ? { kind: 'claims', claims } : failed('failed', 'The tokenInfoURL does not answer a JSON object')
+}
+
+const utf8 = new TextDecoder('utf-8', { fatal: true })
+
+function parseObject(body: Buffer): Record<string, unknown> | undefined {
+  try {
+    const value: unknown = JSON.parse(utf8.decode(body))
+    return typeof value === 'object' && value !== null && !Array.isArray(value)
+      ? (value as Record<string, unknown>)
+      : undefined
+  } catch {
+    return undefined
+  }
+}
