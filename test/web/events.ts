@@ -1,3 +1,4 @@
+import { updateEndpoint } from '../../server/webhook/store.ts'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { App } from '../../server/app/app.ts'
@@ -57,7 +58,12 @@ export async function addEvents(server: TestServer, app: App, users: string[]) {
     await runtime.outbox.pass()
   }
   // What no schedule would try again within this afternoon.
-  const missing = await newEndpoint(server, app, 'http://192.0.2.7/hook', { types: ['sell.*'], description: 'Old' })
+  const missing = await newEndpoint(server, app, 'http://127.0.0.1:4700/hook', {
+    types: ['sell.*'],
+    description: 'Old',
+  })
+  // An address that could be called when it was entered, and cannot any more.
+  await runtime.db.transaction((tx) => updateEndpoint(tx, missing.row.id, { url: 'http://192.0.2.7/hook' }))
   const last = await post(server, app, key, {
     type: 'sell.success',
     user: users[0]!,
