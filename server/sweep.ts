@@ -13,6 +13,7 @@ import { mailPendingLinks } from './identity/linkMail.ts'
 import { deleteExpiredLinks } from './identity/linkStore.ts'
 import { systemActor } from './operator/audit.ts'
 import { applyRetention } from './retention/apply.ts'
+import { repeat, type Repeated } from './repeat.ts'
 import type { Runtime } from './runtime.ts'
 import { timedOut } from './session/session.ts'
 import { endSession, walkLive } from './session/store.ts'
@@ -144,39 +145,23 @@ async function idleTimeoutOfApps(runtime: Runtime): Promise<Map<number, number>>
   return timeouts
 }
 
-/** Sweeps now and then until stopped; `stop` waits for the pass that is running. */
-export function startSweep(runtime: Runtime): { stop(): Promise<void> } {
-  let stopped = false
+/** Sweeps now and then until stopped. */
+export function startSweep(runtime: Runtime): Repeated {
   let retainedAt = -Infinity
   let next = 0
-  let running: Promise<void> = Promise.resolve()
-  let timer: NodeJS.Timeout
 
   async function pass(): Promise<void> {
-    try {
-      const { next: resume, ...counts } = await sweep(runtime, next)
-      next = resume
-      if (performance.now() - retainedAt >= RETENTION_EVERY_MS) {
-        retainedAt = performance.now()
-        await applyRetention(runtime)
-      }
-      if (Object.values(counts).some((count) => count > 0)) runtime.log.debug(counts, 'tidied up')
-    } catch (error) {
-      runtime.log.error({ err: error }, 'tidying up failed and will be tried again')
+    const { next: resume, ...counts } = await sweep(runtime, next)
+    next = resume
+    if (performance.now() - retainedAt >= RETENTION_EVERY_MS) {
+      retainedAt = performance.now()
+      await applyRetention(runtime)
     }
-    if (!stopped) schedule()
+    if (Object.values(counts).some((count) => count > 0)) runtime.log.debug(counts, 'tidied up')
   }
 
-  function schedule(): void {
-    timer = setTimeout(() => (running = pass()), EVERY_MS).unref()
-  }
-
-  schedule()
-  return {
-    async stop() {
-      stopped = true
-      clearTimeout(timer)
-      await running
-    },
-  }
+  return repeat(pass, {
+    everyMs: EVERY_MS,
+    onError: (error) => runtime.log.error({ err: error }, 'tidying up failed and will be tried again'),
+  })
 }

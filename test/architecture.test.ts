@@ -7,7 +7,7 @@ import { importsOf, strays, type Rules } from './support/imports.ts'
 
 // Who may import whom (ARCHITECTURE.md). Node's own modules and one's own folder are always in reach.
 
-const base = ['server/error.ts', 'server/runtime.ts', 'server/config.ts', 'zod']
+const base = ['server/error.ts', 'server/runtime.ts', 'server/repeat.ts', 'server/config.ts', 'zod']
 const data = ['server/db', 'drizzle-orm', 'server/secret']
 /** A public route, and the procedures for operators. */
 const edges = ['server/http', 'express', 'server/console']

@@ -11,7 +11,10 @@ const COIN = { master: `0:${'c0'.repeat(32)}`, symbol: 'QUEST', name: 'Quest Coi
 
 /** A TON chain in this process with a toncenter-shaped API before it; undefined where the packages for it are not installed. */
 export async function serveChain(now: () => Date): Promise<{ chain: LocalChain; url: string } | undefined> {
-  const parts = await Promise.all([import('./localChain.ts'), import('./toncenter.ts')]).catch(() => undefined)
+  const parts = await Promise.all([import('./localChain.ts'), import('./toncenter.ts')]).catch((error: unknown) => {
+    if ((error as { code?: unknown }).code !== 'ERR_MODULE_NOT_FOUND') throw error
+    return undefined
+  })
   if (!parts) return undefined
   const [{ createLocalChain }, { toncenter }] = parts
   const chain = await createLocalChain(now)

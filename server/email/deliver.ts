@@ -27,7 +27,9 @@ export async function deliver(runtime: Runtime, smtp: Smtp | undefined, row: Ema
   } catch (error) {
     runtime.log.error({ err: error, email: runtime.vault.ids.seal('eml', row.id) }, 'a mail failed on our side')
     const change = again(runtime, row, { outcome: 'again', response: 'Something failed on our side; see the log' })
-    await runtime.db.transaction((tx) => updateLeased(tx, row, change)).catch(() => undefined)
+    await runtime.db
+      .transaction((tx) => updateLeased(tx, row, change))
+      .catch((error: unknown) => runtime.log.error({ err: error }, 'that a mail failed could not be written down'))
   }
 }
 
