@@ -2,6 +2,7 @@ import type { EventRow } from '#server/event/store.ts'
 import { extendPayload, readPayload } from '#server/event/payload.ts'
 import { typesOf } from '#server/event/types.ts'
 import { appIn } from '#server/app/app.ts'
+import { openPersonal } from '#server/personal/seal.ts'
 import type { Runtime } from '#server/runtime.ts'
 import { headersOf, type Exchange } from '#server/webhook/send.ts'
 import { signedContent } from '#server/webhook/sign.ts'
@@ -37,7 +38,7 @@ export function showDelivery(runtime: Runtime, { delivery, url }: OwedRow) {
 /** An event with everything owed because of it and every try. */
 export async function describeEvent(runtime: Runtime, event: Omit<EventRow, 'subjectKey' | 'readAt'>) {
   const { vault, db } = runtime
-  const payload = vault.open(event.payloadSealed, 'events.payload')
+  const payload = await openPersonal(runtime, db, event.payloadSealed, 'events.payload')
   const { user, title, body, data } = readPayload(payload)
   const app = await appIn(runtime, db, event.appId)
   const type = app && (await typesOf(runtime, db, app)).get(event.type)
@@ -62,25 +63,34 @@ export async function describeEvent(runtime: Runtime, event: Omit<EventRow, 'sub
     source: event.source,
     createdAt: event.createdAt.toISOString(),
     payload,
-    deliveries: owed.map((row) => {
-      const { extended, seq } = row.delivery
-      const told = { id, type: event.type, timestamp: event.createdAt, seq }
-      const sent = extended ? extendPayload(payload, told) : payload
-      return {
-        ...showDelivery(runtime, row),
-        seq,
-        payload: sent,
-        attempts: (tried.get(row.delivery.id) ?? []).map((attempt) =>
-          showAttempt(runtime, { id, type: event.type }, sent, attempt),
-        ),
-      }
-    }),
+    deliveries: await Promise.all(
+      owed.map(async (row) => {
+        const { extended, seq } = row.delivery
+        const told = { id, type: event.type, timestamp: event.createdAt, seq }
+        const sent = extended ? extendPayload(payload, told) : payload
+        return {
+          ...showDelivery(runtime, row),
+          seq,
+          payload: sent,
+          attempts: await Promise.all(
+            (tried.get(row.delivery.id) ?? []).map((attempt) =>
+              showAttempt(runtime, { id, type: event.type }, sent, attempt),
+            ),
+          ),
+        }
+      }),
+    ),
   }
 }
 
-function showAttempt(runtime: Runtime, event: { id: string; type: string }, payload: string, attempt: AttemptRow) {
+async function showAttempt(
+  runtime: Runtime,
+  event: { id: string; type: string },
+  payload: string,
+  attempt: AttemptRow,
+) {
   const exchange = attempt.exchangeSealed
-    ? (JSON.parse(runtime.vault.open(attempt.exchangeSealed, 'attempts.exchange')) as Exchange)
+    ? (JSON.parse(await openPersonal(runtime, runtime.db, attempt.exchangeSealed, 'attempts.exchange')) as Exchange)
     : undefined
   const timestamp = Math.floor(attempt.at.getTime() / 1000)
   return {

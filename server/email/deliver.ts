@@ -34,7 +34,7 @@ export async function deliver(runtime: Runtime, smtp: Smtp | undefined, row: Ema
 }
 
 async function attempt(runtime: Runtime, smtp: Smtp | undefined, row: EmailRow): Promise<void> {
-  const { db, vault } = runtime
+  const { db } = runtime
   const began = runtime.now()
   const end = (change: End & Partial<EmailRow>) =>
     db.transaction((tx) => updateLeased(tx, row, { ...over, finishedAt: runtime.now(), ...change }))
@@ -51,13 +51,13 @@ async function attempt(runtime: Runtime, smtp: Smtp | undefined, row: EmailRow):
   const app = await appIn(runtime, db, row.appId)
   if (!app) return
 
-  const kept = row.contentSealed ? openContent(vault, row.contentSealed) : undefined
+  const kept = row.contentSealed ? await openContent(runtime, db, row.contentSealed) : undefined
   const written = kept ? undefined : await writeLetter(runtime, db, app, row)
   const letter = kept ? kept.letter : written!.letter
   if (written?.fallback) await tellFallback(runtime, app, row, written.fallback)
   const made: Partial<EmailRow> = written
     ? {
-        contentSealed: sealContent(vault, { letter, coveredParts: written.coveredParts }),
+        contentSealed: await sealContent(runtime, db, row.userId, { letter, coveredParts: written.coveredParts }),
         templateVersion: written.templateVersion,
         fallback: written.fallback,
       }

@@ -1,5 +1,6 @@
 import type { App } from '#server/app/app.ts'
 import type { Reader } from '#server/db/database.ts'
+import { openPersonal } from '#server/personal/seal.ts'
 import type { Runtime } from '#server/runtime.ts'
 import { builtin, type TemplateContent } from './builtin.ts'
 import { checkMail } from './check.ts'
@@ -29,7 +30,7 @@ export async function writeLetter(runtime: Runtime, db: Reader, app: App, row: E
   const { vault } = runtime
   const kind = row.kind as MailKind
   const locale = row.locale as Locale
-  const facts = JSON.parse(vault.open(row.variablesSealed!, 'emails.variables')) as MailFacts
+  const facts = JSON.parse(await openPersonal(runtime, db, row.variablesSealed!, 'emails.variables')) as MailFacts
   const values = valuesOf(app, facts, { locale, at: row.createdAt, expiresAt: row.expiresAt })
   const from = senderOf(runtime, app)
   const about = { app, kind, locale, at: row.createdAt, sender: from }
@@ -55,7 +56,7 @@ export async function writeLetter(runtime: Runtime, db: Reader, app: App, row: E
   const letter: Letter = {
     ...rendered,
     from,
-    to: vault.open(row.toSealed, 'emails.to'),
+    to: await openPersonal(runtime, db, row.toSealed, 'emails.to'),
     replyTo: values.app.supportEmail || null,
     locale,
     messageId: `<${ref}@${from.address.split('@')[1]}>`,

@@ -98,7 +98,7 @@ async function usable(
 ): Promise<UserRow | undefined> {
   const from = row.targetId === null ? undefined : await findUser(tx, row.targetId)
   if (!from || from.id === into.id || from.appId !== into.appId || from.blockedAt) return undefined
-  const { emailVerified } = openProfile(runtime.vault, from.profileSealed)
+  const { emailVerified } = await openProfile(runtime, tx, from.profileSealed)
   return emailVerified === true && from.emailHash?.equals(row.emailHash) ? from : undefined
 }
 

@@ -58,7 +58,7 @@ export async function streamInbox(
       again = false
       const rows = await listInbox(runtime.db, userId, { after: seen, limit: MOST_AT_ONCE })
       for (const row of rows) {
-        const notification = showNotification(runtime, row)
+        const notification = await showNotification(runtime, row)
         response.write(`id: ${notification.id}\nevent: notification\ndata: ${JSON.stringify(notification)}\n\n`)
         seen = row.id
       }

@@ -23,8 +23,8 @@ export async function describeSignature(runtime: Runtime, userId: number): Promi
   return {
     set: row?.secret != null,
     changedAt: row?.changedAt?.toISOString() ?? null,
-    email: (user && contactOf(runtime.vault, user, row)?.email) ?? null,
-    recoveryQuestions: openQuestions(runtime.vault, row?.questionsSealed ?? null),
+    email: (user && (await contactOf(runtime, runtime.db, user, row))?.email) ?? null,
+    recoveryQuestions: await openQuestions(runtime, runtime.db, row?.questionsSealed ?? null),
     lockedUntil: ahead(row?.lockedUntil),
     resetLockedUntil: ahead(row?.resetLockedUntil),
   }

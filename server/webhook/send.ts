@@ -3,6 +3,7 @@ import { readRetryAfter } from '#server/delivery/schedule.ts'
 import type { Claimed, ClaimedEvent } from '#server/delivery/store.ts'
 import { extendPayload } from '#server/event/payload.ts'
 import type { FaultCode } from '#server/http/outbound/fault.ts'
+import { openPersonal, sealFor, type Keeper } from '#server/personal/seal.ts'
 import type { Runtime } from '#server/runtime.ts'
 import { logoutForm } from './logoutToken.ts'
 import { signingKeys, type EndpointSecrets } from './secrets.ts'
@@ -35,14 +36,13 @@ export type Exchange = {
 }
 
 /** One event as it goes to one endpoint: the same bytes on every attempt. */
-export function bodyOf(
-  runtime: Pick<Runtime, 'vault'>,
+export async function bodyOf(
+  runtime: Keeper,
   delivery: Pick<Claimed, 'extended' | 'seq'>,
   event: ClaimedEvent,
-): { id: string; body: string } {
-  const { vault } = runtime
-  const id = vault.ids.seal('evt', event.id)
-  const payload = vault.open(event.payloadSealed, 'events.payload')
+): Promise<{ id: string; body: string }> {
+  const id = runtime.vault.ids.seal('evt', event.id)
+  const payload = await openPersonal(runtime, runtime.db, event.payloadSealed, 'events.payload')
   const { type, createdAt } = event
   return {
     id,
@@ -71,14 +71,15 @@ export async function sendWebhook(
   event: ClaimedEvent,
 ): Promise<Attempt> {
   const at = runtime.now()
-  const { id, body: payload } = bodyOf(runtime, delivery, event)
+  const { id, body: payload } = await bodyOf(runtime, delivery, event)
   const form = target.logout ? await logoutForm(runtime, target.appId, { type: event.type, payload }, at) : undefined
   const body = form ?? payload
   const timestamp = Math.floor(at.getTime() / 1000)
   const signature = sign(keysOf(target, at), { id, timestamp, body })
   const own = target.secrets.headers
   const exchange: Exchange = { url: target.url, headerNames: Object.keys(own) }
-  const sealed = () => runtime.vault.seal(mask(JSON.stringify(exchange), own), 'attempts.exchange')
+  const sealed = () =>
+    sealFor(runtime, runtime.db, event.userId, mask(JSON.stringify(exchange), own), 'attempts.exchange')
   const answer = await runtime.outbound.request({
     url: target.address,
     method: 'POST',
@@ -98,7 +99,7 @@ export async function sendWebhook(
   const common = { at, durationMs: total, timings: phases, address: answer.remoteAddress ?? undefined, signature }
   if ('fault' in answer) {
     exchange.error = answer.reason
-    return { ...common, outcome: answer.fault, exchangeSealed: sealed(), verdict: judgeFault(answer.fault) }
+    return { ...common, outcome: answer.fault, exchangeSealed: await sealed(), verdict: judgeFault(answer.fault) }
   }
   const { status, truncated } = answer
   exchange.response = { headers: flatten(answer.headers), body: answer.body.toString('utf8'), truncated }
@@ -106,7 +107,7 @@ export async function sendWebhook(
     ...common,
     outcome: outcomeOf(status),
     status,
-    exchangeSealed: sealed(),
+    exchangeSealed: await sealed(),
     verdict: judge(status, readRetryAfter(exchange.response.headers['retry-after'], at)),
   }
 }
