@@ -4,6 +4,7 @@ import { recordEvent } from '#server/event/record.ts'
 import type { Runtime } from '#server/runtime.ts'
 import { composeSource, type Letter } from './compose.ts'
 import { openContent, sealContent } from './content.ts'
+import { countMail } from './count.ts'
 import type { MailKind } from './kinds.ts'
 import { nextTry } from './schedule.ts'
 import type { Sent, Smtp } from './smtp.ts'
@@ -36,8 +37,10 @@ export async function deliver(runtime: Runtime, smtp: Smtp | undefined, row: Ema
 async function attempt(runtime: Runtime, smtp: Smtp | undefined, row: EmailRow): Promise<void> {
   const { db } = runtime
   const began = runtime.now()
-  const end = (change: End & Partial<EmailRow>) =>
-    db.transaction((tx) => updateLeased(tx, row, { ...over, finishedAt: runtime.now(), ...change }))
+  const end = async (change: End & Partial<EmailRow>) => {
+    const ours = await db.transaction((tx) => updateLeased(tx, row, { ...over, finishedAt: runtime.now(), ...change }))
+    if (ours) countMail(runtime, row.appId, change.status)
+  }
 
   if (row.expiresAt && row.expiresAt <= began) {
     await end({ status: 'expired', reason: 'code_over', detail: 'Its code was over before it could be sent' })
@@ -78,9 +81,9 @@ async function attempt(runtime: Runtime, smtp: Smtp | undefined, row: EmailRow):
     if (!ours) throw new Error('Somebody else has taken this mail')
   })
   const now = runtime.now()
-  await db.transaction(async (tx) => {
-    const change = changeFor(runtime, row, sent, now)
-    if (!(await updateLeased(tx, row, { ...made, ...change }))) return
+  const change = changeFor(runtime, row, sent, now)
+  const ours = await db.transaction(async (tx) => {
+    if (!(await updateLeased(tx, row, { ...made, ...change }))) return false
     await insertAttempt(tx, {
       emailId: row.id,
       number: row.tries,
@@ -92,7 +95,9 @@ async function attempt(runtime: Runtime, smtp: Smtp | undefined, row: EmailRow):
     })
     if (sent.outcome === 'bounced' || (sent.outcome === 'again' && change.status === 'failed' && sent.status))
       await suppress(runtime, tx, app, row, letter, sent, now)
+    return true
   })
+  if (ours) countMail(runtime, row.appId, change.status!)
   if (sent.outcome !== 'sent') runtime.log.warn({ email: letter.ref, ...sent }, 'a mail was not taken')
 }
 

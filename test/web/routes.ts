@@ -15,7 +15,7 @@ export const routes = ({ ids, events }: Populated) => [
   { path: '/apps', title: 'Apps' },
   { path: '/apps/new', title: 'New app' },
   { path: `/apps/${ids.app}`, title: 'Ton Quest' },
-  ...['policy', 'audiences', 'telegram', 'ton', 'sso', 'network', 'keys', 'branding', 'posture', 'danger'].map(
+  ...['policy', 'audiences', 'telegram', 'ton', 'sso', 'network', 'claims', 'keys', 'branding', 'posture', 'danger'].map(
     (tab) => ({
       path: `/apps/${ids.app}?tab=${tab}`,
       title: 'Ton Quest',
@@ -51,5 +51,6 @@ export const routes = ({ ids, events }: Populated) => [
   { path: '/operators', title: 'Operators' },
   { path: '/operators?tab=me', title: 'Operators' },
   { path: '/keys', title: 'Signing keys' },
+  { path: '/retention', title: 'Retention' },
   { path: '/nowhere', title: 'Not found' },
 ]
