@@ -134,7 +134,7 @@ describe('within a minute', () => {
       { detector: 'code_guessing', kind: 'address', value: '203.0.113.5', answer: 'block', tries: 15, stopped: 285 },
     ])
     // Who has a session open goes on with it, and types their code elsewhere as ever.
-    expect((await checkSession(world.server, tokens[1])).status).toBe(200)
+    expect((await checkSession(world.server, tokens[1]!)).status).toBe(200)
     expect((await guess(2, '203.0.114.5')).body['code']).toBe('code_invalid')
   })
 
