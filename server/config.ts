@@ -221,8 +221,7 @@ function dkimOf(values: Record<`SMTP_DKIM_${'DOMAIN' | 'SELECTOR' | 'KEY'}`, str
   )
 }
 
-const isDatabase = (text: string) =>
-  /^postgres(ql)?:\/\/./.test(text) ? URL.canParse(text) : /^file:./.test(text)
+const isDatabase = (text: string) => (/^postgres(ql)?:\/\/./.test(text) ? URL.canParse(text) : /^file:./.test(text))
 
 function isPrivateKey(text: string): boolean {
   try {
