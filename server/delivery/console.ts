@@ -82,9 +82,18 @@ const attemptShape = z.object({
       method: z.literal('POST'),
       url: z.string(),
       headers: z.record(z.string(), z.string()),
+      body: z.string().describe('The bytes of this try'),
       signedContent: z.string().describe('What the signature is computed over'),
     })
     .nullable(),
+  logoutToken: z
+    .object({
+      header: z.record(z.string(), z.unknown()),
+      claims: z.record(z.string(), z.unknown()),
+      checks: z.array(z.object({ name: z.string(), ok: z.boolean(), detail: z.string() })),
+    })
+    .nullable()
+    .describe('The logout token of this try, taken apart and judged as its receiver has to'),
   response: z
     .object({ headers: z.record(z.string(), z.string()), body: z.string(), truncated: z.boolean() })
     .nullable(),
@@ -257,7 +266,8 @@ export const notificationsRouter = router({
         deliveries: z.array(
           deliveryShape.extend({
             seq: z.number().nullable(),
-            payload: z.string().describe('The bytes as they are sent'),
+            payload: z.string().describe('The bytes as they are sent; of a logout token, the event that it is made of'),
+            logout: z.boolean().describe('Goes out as an OpenID Connect logout token'),
             attempts: z.array(attemptShape),
           }),
         ),

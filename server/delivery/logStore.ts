@@ -187,7 +187,7 @@ export async function countLog(db: Reader, filter: LogFilter, most: number): Pro
 export async function deliveriesOf(db: Reader, eventIds: number[]) {
   if (eventIds.length === 0) return []
   return db
-    .select({ delivery: deliveries, url: webhookEndpoints.url })
+    .select({ delivery: deliveries, url: webhookEndpoints.url, format: webhookEndpoints.payloadFormat })
     .from(deliveries)
     .leftJoin(webhookEndpoints, eq(webhookEndpoints.id, deliveries.lane))
     .where(inArray(deliveries.eventId, eventIds))
