@@ -48,11 +48,12 @@ const rules: Rules = {
   ],
   'server/delivery': [
     ...[...base, ...data, ...edges, 'server/app', 'server/identity', 'server/operator'],
-    ...['server/event', 'server/webhook'],
+    ...['server/event', 'server/token/checkLogoutToken.ts', 'server/webhook'],
   ],
   'server/webhook': [
     ...[...base, ...data, ...edges, 'server/app', 'server/operator'],
-    ...['server/event', 'server/delivery', 'server/http/outbound', 'server/token/jwt.ts'],
+    ...['server/event', 'server/delivery', 'server/http/outbound'],
+    ...['server/token/checkLogoutToken.ts', 'server/token/jwt.ts'],
   ],
   'server/notification': [
     ...[
