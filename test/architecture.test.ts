@@ -108,7 +108,7 @@ const rules: Rules = {
   ],
   'server/retention': [
     ...[...base, ...data, 'server/console', 'server/operator'],
-    ...['server/delivery', 'server/stats', 'server/traffic'],
+    ...['server/delivery', 'server/email', 'server/stats', 'server/traffic'],
   ],
   'server/stats': [
     ...base,
