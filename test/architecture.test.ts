@@ -69,7 +69,7 @@ const rules: Rules = {
   ],
   'server/email': [
     ...[...base, ...data, ...edges, 'server/app', 'server/identity', 'server/operator', 'server/event'],
-    ...['liquidjs', 'htmlparser2', 'caniemail', 'nodemailer'],
+    ...['liquidjs', 'htmlparser2', 'caniemail', 'nodemailer', 'postal-mime'],
   ],
   'server/profile': [...base, ...data, 'server/app', 'server/token'],
   'server/telegram': [
