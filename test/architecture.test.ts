@@ -70,7 +70,7 @@ const rules: Rules = {
   ],
   'server/email': [
     ...[...base, ...data, ...edges, 'server/app', 'server/identity', 'server/operator', 'server/event'],
-    ...['liquidjs', 'htmlparser2', 'caniemail', 'nodemailer'],
+    ...['liquidjs', 'htmlparser2', 'caniemail', 'nodemailer', 'postal-mime'],
   ],
   'server/profile': [...base, ...data, 'server/app', 'server/token'],
   'server/telegram': [
@@ -109,7 +109,7 @@ const rules: Rules = {
   ],
   'server/retention': [
     ...[...base, ...data, 'server/console', 'server/operator'],
-    ...['server/delivery', 'server/stats', 'server/traffic'],
+    ...['server/delivery', 'server/email', 'server/stats', 'server/traffic'],
   ],
   'server/stats': [
     ...base,

@@ -45,6 +45,7 @@ export const routes = ({ ids, events }: Populated) => [
   ].map((tab) => ({ path: `/apps/${ids.app}?tab=${tab}`, title: 'Ton Quest' })),
   { path: '/emails', title: 'Mails' },
   { path: '/emails?status=bounced', title: 'Mails' },
+  { path: '/emails?tab=suppressed', title: 'Mails' },
   { path: `/emails/${ids.email}`, title: 'Your code to reset your Ton Quest signature' },
   { path: '/templates', title: 'Mail templates' },
   { path: '/templates/verification_code_reset_signature?locale=de', title: 'Code to reset the signature' },
