@@ -53,6 +53,7 @@ const rules: Rules = {
   'server/webhook': [
     ...[...base, ...data, ...edges, 'server/app', 'server/operator'],
     ...['server/event', 'server/delivery', 'server/http/outbound', 'server/token/jwt.ts'],
+    'server/email/tellOperators.ts',
   ],
   'server/notification': [
     ...[
@@ -65,10 +66,11 @@ const rules: Rules = {
       'server/session',
       'server/token',
     ],
-    ...['server/event', 'server/delivery', 'server/webhook'],
+    ...['server/event', 'server/delivery', 'server/webhook', 'server/email'],
   ],
   'server/email': [
     ...[...base, ...data, ...edges, 'server/app', 'server/identity', 'server/operator', 'server/event'],
+    'server/delivery/noteMail.ts',
     ...['liquidjs', 'htmlparser2', 'caniemail', 'nodemailer'],
   ],
   'server/profile': [...base, ...data, 'server/app', 'server/token'],

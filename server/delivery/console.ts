@@ -257,6 +257,7 @@ export const notificationsRouter = router({
         deliveries: z.array(
           deliveryShape.extend({
             seq: z.number().nullable(),
+            emailId: z.string().nullable().describe('The mail that this is, under Mails'),
             payload: z.string().describe('The bytes as they are sent'),
             attempts: z.array(attemptShape),
           }),

@@ -17,7 +17,7 @@ import type { Runtime } from '#server/runtime.ts'
 import { parseAddress } from './address.ts'
 import { composeSource, headersOf } from './compose.ts'
 import { openContent } from './content.ts'
-import { kinds } from './kinds.ts'
+import { kinds, noticeKinds } from './kinds.ts'
 import {
   countEmails,
   deleteSuppression,
@@ -43,11 +43,13 @@ const statuses = [
   'unconfirmed',
 ] as const
 
+const mailKinds = [...kinds, ...noticeKinds] as const
+
 const item = z.object({
   id: z.string(),
   app: z.object({ id: z.string(), name: z.string() }),
   userId: z.string().nullable(),
-  kind: z.enum(kinds),
+  kind: z.enum(mailKinds),
   locale: z.string(),
   to: z.string(),
   subject: z.string().nullable().describe('Null until it is written out'),
@@ -90,7 +92,7 @@ function show({ vault }: Runtime, { mail, appName }: ListedEmail): z.infer<typeo
     id: vault.ids.seal('eml', mail.id),
     app: { id: vault.ids.seal('app', mail.appId), name: appName },
     userId: mail.userId === null ? null : vault.ids.seal('usr', mail.userId),
-    kind: mail.kind as (typeof kinds)[number],
+    kind: mail.kind as (typeof mailKinds)[number],
     locale: mail.locale,
     to: vault.open(mail.toSealed, 'emails.to'),
     subject: content ? content.coveredParts.subject : null,
@@ -150,7 +152,7 @@ export const emailsRouter = router({
         ...pageInput,
         appId: id.optional(),
         userId: id.optional(),
-        kind: z.enum(kinds).optional(),
+        kind: z.enum(mailKinds).optional(),
         status: z.enum(statuses).optional(),
         q: z.string().trim().max(300).optional().describe('An address or the id of a mail'),
         from: instantInput.optional(),
