@@ -7,7 +7,8 @@ import { driverCode, type Database, type Transaction } from './database.ts'
 const MOST_TRIES = 4
 
 /** Connection lost or refused, too many of them, shutting down, too slow: PostgreSQL's classes 08 and 53, and single codes of others. */
-const AWAY = /^(08|53|57P0|57014$|55000$|55P03$|25P03$|25006$|ECONN|ETIMEDOUT$|EPIPE$|ENOTFOUND$|EAI_AGAIN$|EHOSTUNREACH$)/
+const AWAY =
+  /^(08|53|57P0|57014$|55000$|55P03$|25P03$|25006$|ECONN|ETIMEDOUT$|EPIPE$|ENOTFOUND$|EAI_AGAIN$|EHOSTUNREACH$)/
 /** What the driver says of itself without a code. */
 const LOST =
   /^(timeout exceeded when trying to connect|Connection terminated|Client has encountered a connection error)/

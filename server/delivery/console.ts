@@ -289,6 +289,7 @@ export const notificationsRouter = router({
         deliveries: z.array(
           deliveryShape.extend({
             seq: z.number().nullable(),
+            emailId: z.string().nullable().describe('The mail that this is, under Mails'),
             payload: z.string().describe('The bytes as they are sent; of a logout token, the event that it is made of'),
             logout: z.boolean().describe('Goes out as an OpenID Connect logout token'),
             attempts: z.array(attemptShape),

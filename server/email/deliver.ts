@@ -4,6 +4,7 @@ import { composeSource } from './compose.ts'
 import { openContent, sealContent } from './content.ts'
 import { nextTry } from './schedule.ts'
 import type { Sent, Smtp } from './smtp.ts'
+import { settle } from './settle.ts'
 import { findSuppression, insertAttempt, updateLeased, type EmailRow } from './store.ts'
 import { suppress } from './suppress.ts'
 import { tellFallback } from './tellFallback.ts'
@@ -22,7 +23,7 @@ export async function deliver(runtime: Runtime, smtp: Smtp | undefined, row: Ema
     runtime.log.error({ err: error, email: runtime.vault.ids.seal('eml', row.id) }, 'a mail failed on our side')
     const change = again(runtime, row, { outcome: 'again', response: 'Something failed on our side; see the log' })
     await runtime.db
-      .transaction((tx) => updateLeased(tx, row, change))
+      .transaction((tx) => settle(runtime, tx, row, change))
       .catch((error: unknown) => runtime.log.error({ err: error }, 'that a mail failed could not be written down'))
   }
 }
@@ -31,7 +32,7 @@ async function attempt(runtime: Runtime, smtp: Smtp | undefined, row: EmailRow):
   const { db, vault } = runtime
   const began = runtime.now()
   const end = (change: End & Partial<EmailRow>) =>
-    db.transaction((tx) => updateLeased(tx, row, { ...over, finishedAt: runtime.now(), ...change }))
+    db.transaction((tx) => settle(runtime, tx, row, { ...over, finishedAt: runtime.now(), ...change }))
 
   if (row.expiresAt && row.expiresAt <= began) {
     await end({ status: 'expired', reason: 'code_over', detail: 'Its code was over before it could be sent' })
@@ -74,16 +75,10 @@ async function attempt(runtime: Runtime, smtp: Smtp | undefined, row: EmailRow):
   const now = runtime.now()
   await db.transaction(async (tx) => {
     const change = changeFor(runtime, row, sent, now)
-    if (!(await updateLeased(tx, row, { ...made, ...change }))) return
-    await insertAttempt(tx, {
-      emailId: row.id,
-      number: row.tries,
-      at: began,
-      durationMs: now.getTime() - began.getTime(),
-      outcome: sent.outcome,
-      status: sent.status ?? null,
-      response: sent.response,
-    })
+    const { outcome, status = null, response } = sent
+    const tried = { at: began, durationMs: now.getTime() - began.getTime(), outcome, status, response }
+    if (!(await settle(runtime, tx, row, { ...made, ...change }, tried))) return
+    await insertAttempt(tx, { emailId: row.id, number: row.tries, ...tried })
     if (sent.outcome === 'bounced' || (sent.outcome === 'again' && change.status === 'failed' && sent.status))
       await suppress(runtime, tx, app, row, { forGood: sent.outcome === 'bounced', reason: sent.response })
   })

@@ -17,7 +17,7 @@ import { noteBounce } from './bounce.ts'
 import { composeSource, headersOf } from './compose.ts'
 import { openContent } from './content.ts'
 import { readDeliveryStatus } from './deliveryStatus.ts'
-import { kinds } from './kinds.ts'
+import { kinds, noticeKinds } from './kinds.ts'
 import { countEmails, listEmails, type EmailFilter, type ListedEmail } from './listStore.ts'
 import { hashAddress } from './queue.ts'
 import { COVERED } from './render.ts'
@@ -37,11 +37,13 @@ const statuses = [
   'unconfirmed',
 ] as const
 
+const mailKinds = [...kinds, ...noticeKinds] as const
+
 const item = z.object({
   id: z.string(),
   app: z.object({ id: z.string(), name: z.string() }),
   userId: z.string().nullable(),
-  kind: z.enum(kinds),
+  kind: z.enum(mailKinds),
   locale: z.string(),
   to: z.string(),
   subject: z.string().nullable().describe('Null until it is written out'),
@@ -84,7 +86,7 @@ function show({ vault }: Runtime, { mail, appName }: ListedEmail): z.infer<typeo
     id: vault.ids.seal('eml', mail.id),
     app: { id: vault.ids.seal('app', mail.appId), name: appName },
     userId: mail.userId === null ? null : vault.ids.seal('usr', mail.userId),
-    kind: mail.kind as (typeof kinds)[number],
+    kind: mail.kind as (typeof mailKinds)[number],
     locale: mail.locale,
     to: vault.open(mail.toSealed, 'emails.to'),
     subject: content ? content.coveredParts.subject : null,
@@ -155,7 +157,7 @@ export const emailsRouter = router({
         ...pageInput,
         appId: id.optional(),
         userId: id.optional(),
-        kind: z.enum(kinds).optional(),
+        kind: z.enum(mailKinds).optional(),
         status: z.enum(statuses).optional(),
         q: z.string().trim().max(300).optional().describe('An address or the id of a mail'),
         from: instantInput.optional(),

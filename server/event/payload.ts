@@ -1,3 +1,5 @@
+import { parseExact } from './exactJson.ts'
+
 /** The four members of Saakuru's format, in their order: the bytes that every attempt sends (contract §6). */
 export function writePayload(told: {
   user: string
@@ -26,4 +28,5 @@ export type Payload = {
   data: { op: string; time: string; content: unknown }
 }
 
-export const readPayload = (payload: string): Payload => JSON.parse(payload) as Payload
+/** A payload's members; its numbers keep their digits when they are written as JSON again. */
+export const readPayload = (payload: string): Payload => parseExact(payload) as Payload

@@ -1,5 +1,6 @@
 import type { App } from '#server/app/app.ts'
 import { AppError } from '#server/error.ts'
+import { previewMail } from '#server/notification/mail.ts'
 import { telegramText } from '#server/notification/telegramText.ts'
 import type { Runtime } from '#server/runtime.ts'
 import type { EventType, Texts } from './catalogue.ts'
@@ -48,7 +49,7 @@ export async function previewEvent(runtime: Runtime, app: App, input: PreviewInp
     },
     telegram: telegramText({ title, body }),
     inbox: { title, body, type: type.key, group: type.group },
-    email: { subject: title, text: body },
+    email: previewMail(runtime, app, { title, body, group: type.group, locale }),
   }
 }
 

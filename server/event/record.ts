@@ -45,9 +45,10 @@ export async function recordEvent(runtime: Runtime, tx: Transaction, event: NewE
 
   const user = event.user ?? (userId === undefined ? '' : await subjectOf(runtime, tx, userId))
   const now = runtime.now()
+  const texts = await textsOf(runtime, tx, type, event)
   const payload = writePayload({
     user,
-    ...(await textsOf(runtime, tx, type, event)),
+    ...texts,
     op: type.op,
     time: event.time ?? timeOf(type, now),
     content: event.content,
@@ -66,7 +67,7 @@ export async function recordEvent(runtime: Runtime, tx: Transaction, event: NewE
   })
   await oweToEndpoints(runtime, tx, { eventId: id, subjectKey: key, now }, subscriptions)
   if (type.people && userId !== undefined)
-    await oweToPerson(runtime, tx, { eventId: id, userId, app, group: type.group, now })
+    await oweToPerson(runtime, tx, { eventId: id, userId, app, group: type.group, now, texts })
   return id
 }
 
@@ -82,9 +83,8 @@ async function textsOf(runtime: Runtime, tx: Transaction, type: EventType, event
   const several = Object.keys(type.templates).length > 1
   const own =
     several && locale === undefined && userId !== undefined ? await languageOf(runtime, tx, userId) : undefined
-  const { title, body } = render(type, event.content, {
+  return render(type, event.content, {
     locales: [locale, own, app.settings.email.locale],
     rewardName: app.settings.rewardName,
   })
-  return { title, body }
 }

@@ -15,12 +15,22 @@ export const routes = ({ ids, events }: Populated) => [
   { path: '/apps', title: 'Apps' },
   { path: '/apps/new', title: 'New app' },
   { path: `/apps/${ids.app}`, title: 'Ton Quest' },
-  ...['policy', 'audiences', 'telegram', 'ton', 'sso', 'network', 'keys', 'branding', 'posture', 'danger'].map(
-    (tab) => ({
-      path: `/apps/${ids.app}?tab=${tab}`,
-      title: 'Ton Quest',
-    }),
-  ),
+  ...[
+    'policy',
+    'audiences',
+    'telegram',
+    'ton',
+    'sso',
+    'network',
+    'keys',
+    'channels',
+    'branding',
+    'posture',
+    'danger',
+  ].map((tab) => ({
+    path: `/apps/${ids.app}?tab=${tab}`,
+    title: 'Ton Quest',
+  })),
   { path: '/?range=7d', title: 'Overview' },
   { path: '/traffic', title: 'Traffic' },
   ...['blocks', 'rules', 'why', 'why&q=203.0.113.66'].map((tab) => ({ path: `/traffic?tab=${tab}`, title: 'Traffic' })),
