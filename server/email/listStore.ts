@@ -1,4 +1,5 @@
-import { and, count, desc, eq, gte, inArray, lt, lte } from 'drizzle-orm'
+import { and, count, eq, gte, inArray, lte } from 'drizzle-orm'
+import { byAge, type Place } from '#server/db/byAge.ts'
 import type { Reader, Transaction } from '#server/db/database.ts'
 import { apps, emails, emailSuppressions } from '#server/db/schema.ts'
 import type { EmailRow, SuppressionRow } from './store.ts'
@@ -30,14 +31,15 @@ function emailsWhere(filter: EmailFilter) {
   )
 }
 
-/** Mails, newest first; `before` is the last of the page before. */
-export function listEmails(db: Reader, page: EmailFilter & { before?: number | undefined; limit: number }) {
+/** Mails, newest first unless the place says otherwise. */
+export function listEmails(db: Reader, page: EmailFilter & Partial<Place> & { limit: number }) {
+  const { from, order } = byAge(emails.id, { newestFirst: true, ...page })
   return db
     .select({ mail: emails, appName: apps.name })
     .from(emails)
     .innerJoin(apps, eq(apps.id, emails.appId))
-    .where(and(emailsWhere(page), page.before === undefined ? undefined : lt(emails.id, page.before)))
-    .orderBy(desc(emails.id))
+    .where(and(emailsWhere(page), from))
+    .orderBy(order)
     .limit(page.limit)
 }
 
@@ -51,13 +53,9 @@ export async function countEmails(db: Reader, filter: EmailFilter, most: number)
 }
 
 /** Addresses that get no mail, newest first. */
-export function listSuppressions(db: Reader, limit: number, before?: number): PromiseLike<SuppressionRow[]> {
-  return db
-    .select()
-    .from(emailSuppressions)
-    .where(before === undefined ? undefined : lt(emailSuppressions.id, before))
-    .orderBy(desc(emailSuppressions.id))
-    .limit(limit)
+export function listSuppressions(db: Reader, limit: number, place: Place): PromiseLike<SuppressionRow[]> {
+  const { from, order } = byAge(emailSuppressions.id, place)
+  return db.select().from(emailSuppressions).where(from).orderBy(order).limit(limit)
 }
 
 export async function deleteSuppression(tx: Transaction, id: number): Promise<boolean> {

@@ -7,7 +7,7 @@ import {
   page,
   pageInput,
   pageOf,
-  readCursor,
+  placeOf,
 } from '#server/console/page.ts'
 import { procedure, rest, router } from '#server/console/trpc.ts'
 import { AppError } from '#server/error.ts'
@@ -161,7 +161,7 @@ export const emailsRouter = router({
     .query(async ({ ctx, input }) => {
       const { runtime, operator } = ctx
       const { ids } = runtime.vault
-      const { limit, cursor, q, appId, userId, ...plain } = input
+      const { limit, cursor, sort, q, appId, userId, ...plain } = input
       const filter: EmailFilter = {
         ...plain,
         only: operator.appIds,
@@ -169,9 +169,8 @@ export const emailsRouter = router({
         ...(userId && { userId: ids.parse('usr', userId) ?? -1 }),
         ...(q && search(runtime, q)),
       }
-      const before = readCursor(z.tuple([z.number().int()]), cursor)?.[0]
       const [rows, total] = await Promise.all([
-        listEmails(runtime.db, { ...filter, before, limit: limit + 1 }),
+        listEmails(runtime.db, { ...filter, ...placeOf({ cursor, sort }), limit: limit + 1 }),
         countEmails(runtime.db, filter, MOST_COUNTED),
       ])
       return {
@@ -241,8 +240,7 @@ export const emailsRouter = router({
     .query(async ({ ctx, input }) => {
       assertSeesAll(ctx.operator)
       const { vault, db } = ctx.runtime
-      const before = readCursor(z.tuple([z.number().int()]), input.cursor)?.[0]
-      const rows = await listSuppressions(db, input.limit + 1, before)
+      const rows = await listSuppressions(db, input.limit + 1, placeOf(input))
       return page(
         rows,
         input.limit,
