@@ -31,7 +31,7 @@ import {
   type AuditRow,
   type OperatorRow,
 } from './store.ts'
-import { createOperatorToken, removeOperatorToken } from './tokens.ts'
+import { createOperatorToken, removeOperatorToken, tokenName } from './tokens.ts'
 import { verifyAudit } from './audit.ts'
 
 const operatorShape = z.object({
@@ -240,7 +240,7 @@ export const operatorTokensRouter = router({
 
   create: procedure('view')
     .meta(rest('POST', '/operator-tokens', 'Operators', 'Make an API token with your own role; it is shown once'))
-    .input(z.strictObject({ name: z.string().trim().min(1).max(100), expiresAt: instantInput.optional() }))
+    .input(z.strictObject({ name: tokenName, expiresAt: instantInput.optional() }))
     .output(z.object({ id: z.string(), token: z.string() }))
     .mutation(async ({ ctx, input }) => {
       assertAhead(ctx.runtime.now(), input.expiresAt)
