@@ -48,11 +48,12 @@ const rules: Rules = {
   ],
   'server/delivery': [
     ...[...base, ...data, ...edges, 'server/app', 'server/identity', 'server/operator'],
-    ...['server/event', 'server/webhook'],
+    ...['server/event', 'server/token/checkLogoutToken.ts', 'server/webhook'],
   ],
   'server/webhook': [
     ...[...base, ...data, ...edges, 'server/app', 'server/operator'],
-    ...['server/event', 'server/delivery', 'server/http/outbound', 'server/token/jwt.ts'],
+    ...['server/event', 'server/delivery', 'server/http/outbound'],
+    ...['server/token/checkLogoutToken.ts', 'server/token/jwt.ts'],
     'server/email/tellOperators.ts',
   ],
   'server/notification': [
@@ -71,7 +72,7 @@ const rules: Rules = {
   'server/email': [
     ...[...base, ...data, ...edges, 'server/app', 'server/identity', 'server/operator', 'server/event'],
     'server/delivery/noteMail.ts',
-    ...['liquidjs', 'htmlparser2', 'caniemail', 'nodemailer'],
+    ...['liquidjs', 'htmlparser2', 'caniemail', 'nodemailer', 'postal-mime'],
   ],
   'server/profile': [...base, ...data, 'server/app', 'server/token'],
   'server/telegram': [
@@ -110,7 +111,7 @@ const rules: Rules = {
   ],
   'server/retention': [
     ...[...base, ...data, 'server/console', 'server/operator'],
-    ...['server/delivery', 'server/stats', 'server/traffic'],
+    ...['server/delivery', 'server/email', 'server/stats', 'server/traffic'],
   ],
   'server/stats': [
     ...base,

@@ -3,6 +3,7 @@ import { notificationsRouter } from '#server/delivery/console.ts'
 import { eventTypesRouter } from '#server/event/console.ts'
 import { emailTemplatesRouter } from '#server/email/console.ts'
 import { emailsRouter } from '#server/email/outboxConsole.ts'
+import { suppressionsRouter } from '#server/email/suppressionConsole.ts'
 import { usersRouter } from '#server/identity/console.ts'
 import {
   auditRouter,
@@ -36,6 +37,7 @@ export const consoleRouter = router({
   notifications: notificationsRouter,
   emailTemplates: emailTemplatesRouter,
   emails: emailsRouter,
+  suppressions: suppressionsRouter,
   sessions: sessionsRouter,
   users: usersRouter,
   tokens: tokensRouter,

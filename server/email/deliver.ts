@@ -1,20 +1,14 @@
-import { appIn, type App } from '#server/app/app.ts'
-import type { Transaction } from '#server/db/database.ts'
-import { recordEvent } from '#server/event/record.ts'
+import { appIn } from '#server/app/app.ts'
 import type { Runtime } from '#server/runtime.ts'
-import { composeSource, type Letter } from './compose.ts'
+import { composeSource } from './compose.ts'
 import { openContent, sealContent } from './content.ts'
-import type { MailKind } from './kinds.ts'
 import { nextTry } from './schedule.ts'
 import type { Sent, Smtp } from './smtp.ts'
 import { settle } from './settle.ts'
-import { findSuppression, insertAttempt, saveSuppression, updateLeased, type EmailRow } from './store.ts'
+import { findSuppression, insertAttempt, updateLeased, type EmailRow } from './store.ts'
+import { suppress } from './suppress.ts'
 import { tellFallback } from './tellFallback.ts'
 import { writeLetter } from './write.ts'
-
-const DAY_MS = 86_400_000
-/** How long an address rests that put us off until the schedule was over. */
-const REST_MS = 7 * DAY_MS
 
 type End = Pick<EmailRow, 'status' | 'reason' | 'detail'>
 
@@ -74,7 +68,7 @@ async function attempt(runtime: Runtime, smtp: Smtp | undefined, row: EmailRow):
   }
 
   const source = await composeSource(letter)
-  const sent = await smtp.send({ from: letter.from.address, to: letter.to }, source, async () => {
+  const sent = await smtp.send({ from: letter.from.address, to: letter.to, id: letter.ref }, source, async () => {
     const ours = await db.transaction((tx) => updateLeased(tx, row, { ...made, handedAt: runtime.now() }))
     if (!ours) throw new Error('Somebody else has taken this mail')
   })
@@ -86,7 +80,7 @@ async function attempt(runtime: Runtime, smtp: Smtp | undefined, row: EmailRow):
     if (!(await settle(runtime, tx, row, { ...made, ...change }, tried))) return
     await insertAttempt(tx, { emailId: row.id, number: row.tries, ...tried })
     if (sent.outcome === 'bounced' || (sent.outcome === 'again' && change.status === 'failed' && sent.status))
-      await suppress(runtime, tx, app, row, letter, sent, now)
+      await suppress(runtime, tx, app, row, { forGood: sent.outcome === 'bounced', reason: sent.response })
   })
   if (sent.outcome !== 'sent') runtime.log.warn({ email: letter.ref, ...sent }, 'a mail was not taken')
 }
@@ -124,30 +118,4 @@ function again(runtime: Runtime, row: EmailRow, sent: Sent): Partial<EmailRow> {
       finishedAt: now,
     }
   return { status: 'queued', leasedUntil: null, nextAt, reason: 'put_off', detail, handedAt: null }
-}
-
-async function suppress(
-  runtime: Runtime,
-  tx: Transaction,
-  app: App,
-  row: EmailRow,
-  letter: Letter,
-  sent: Sent,
-  now: Date,
-): Promise<void> {
-  await saveSuppression(tx, {
-    toHash: row.toHash,
-    toSealed: runtime.vault.seal(letter.to, 'emails.to'),
-    reason: sent.response,
-    createdAt: now,
-    until: sent.outcome === 'bounced' ? null : new Date(now.getTime() + REST_MS),
-  })
-  if (row.userId === null || sent.outcome !== 'bounced') return
-  const content = {
-    userId: runtime.vault.ids.seal('usr', row.userId),
-    kind: row.kind as MailKind,
-    reason: sent.response,
-    bouncedAt: now.toISOString(),
-  }
-  await recordEvent(runtime, tx, { app, type: 'email.bounced', userId: row.userId, content })
 }

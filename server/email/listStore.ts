@@ -1,4 +1,4 @@
-import { and, count, desc, eq, gte, inArray, lt, lte } from 'drizzle-orm'
+import { and, count, desc, eq, gt, gte, inArray, isNull, lt, lte, or } from 'drizzle-orm'
 import type { Reader, Transaction } from '#server/db/database.ts'
 import { apps, emails, emailSuppressions } from '#server/db/schema.ts'
 import type { EmailRow, SuppressionRow } from './store.ts'
@@ -50,20 +50,27 @@ export async function countEmails(db: Reader, filter: EmailFilter, most: number)
   return row!.n
 }
 
-/** Addresses that get no mail, newest first. */
-export function listSuppressions(db: Reader, limit: number, before?: number): PromiseLike<SuppressionRow[]> {
+/** Addresses that get no mail at a moment, newest first; `before` is the last of the page before. */
+export function listSuppressions(
+  db: Reader,
+  page: { now: Date; limit: number; before?: number | undefined; toHash?: Buffer | undefined },
+): PromiseLike<SuppressionRow[]> {
   return db
     .select()
     .from(emailSuppressions)
-    .where(before === undefined ? undefined : lt(emailSuppressions.id, before))
+    .where(
+      and(
+        or(isNull(emailSuppressions.until), gt(emailSuppressions.until, page.now)),
+        page.before === undefined ? undefined : lt(emailSuppressions.id, page.before),
+        page.toHash ? eq(emailSuppressions.toHash, page.toHash) : undefined,
+      ),
+    )
     .orderBy(desc(emailSuppressions.id))
-    .limit(limit)
+    .limit(page.limit)
 }
 
-export async function deleteSuppression(tx: Transaction, id: number): Promise<boolean> {
-  const rows = await tx
-    .delete(emailSuppressions)
-    .where(eq(emailSuppressions.id, id))
-    .returning({ id: emailSuppressions.id })
-  return rows.length > 0
+/** @returns what was taken off the list */
+export async function deleteSuppression(tx: Transaction, id: number): Promise<SuppressionRow | undefined> {
+  const [row] = await tx.delete(emailSuppressions).where(eq(emailSuppressions.id, id)).returning()
+  return row
 }

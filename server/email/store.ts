@@ -90,6 +90,17 @@ export async function updateLeased(
   return rows.length > 0
 }
 
+/** Changes a mail that has left, or may have; false when it has not, or came back before. */
+export async function updateGone(tx: Transaction, id: number, change: Partial<EmailRow>): Promise<boolean> {
+  const left = or(inArray(emails.status, ['sent', 'unconfirmed']), and(isSending, isNotNull(emails.handedAt)))
+  const rows = await tx
+    .update(emails)
+    .set(change)
+    .where(and(eq(emails.id, id), left))
+    .returning({ id: emails.id })
+  return rows.length > 0
+}
+
 export async function insertAttempt(tx: Transaction, row: typeof emailAttempts.$inferInsert): Promise<void> {
   await tx.insert(emailAttempts).values(row)
 }
@@ -140,7 +151,15 @@ export async function findSuppression(db: Reader, toHash: Buffer, now: Date): Pr
   return row
 }
 
+/** Keeps mails away from an address; one that gets none for good stays so. */
 export async function saveSuppression(tx: Transaction, row: typeof emailSuppressions.$inferInsert): Promise<void> {
   const { toHash: _, ...rest } = row
-  await tx.insert(emailSuppressions).values(row).onConflictDoUpdate({ target: emailSuppressions.toHash, set: rest })
+  await tx
+    .insert(emailSuppressions)
+    .values(row)
+    .onConflictDoUpdate({
+      target: emailSuppressions.toHash,
+      set: rest,
+      ...(row.until !== null && { setWhere: isNotNull(emailSuppressions.until) }),
+    })
 }

@@ -1,10 +1,12 @@
-import { writeFileSync } from 'node:fs'
+import { mkdtempSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { emptyDatabase, freshDatabase } from '../support/database.ts'
 import { environment, gatehouse } from '../support/process.ts'
 import { botToken } from '../support/telegram.ts'
+
+const newFolder = () => mkdtempSync(join(tmpdir(), 'gatehouse-settings-'))
 
 let files = 0
 function fileOf(text: string): string {
@@ -37,13 +39,23 @@ test('help names every command', async () => {
 
 test.each([
   ['PORT', '99999'],
+  ['HOST', '203.0.113.7'],
+  ['DATABASE_URL', 'file:/etc/hostname/x.db'],
+  ['GATEHOUSE_DATA_DIR', '/etc/hostname'],
   ['GATEHOUSE_SECRET_KEY', 'c2hvcnQ='],
-  ['GATEHOUSE_PUBLIC_URL', 'auth.example.com'],
-])('a bad %s stops the start with one line and exit code 2', async (name, value) => {
-  const { code, stdout, stderr } = await gatehouse({ PATH: '', [name]: value }, ['serve'])
+])('%s=%s stops the start with one line and exit code 2', async (name, value) => {
+  const settings = { PATH: '', DATABASE_URL: await emptyDatabase(), GATEHOUSE_DATA_DIR: newFolder(), PORT: '0' }
+  const { code, stdout, stderr } = await gatehouse({ ...settings, [name]: value }, ['serve'])
   expect([code, stdout]).toEqual([2, ''])
-  expect(stderr).toMatch(new RegExp(`^gatehouse: ${name} .+; for example ${name}=.+\\n$`))
+  expect(stderr).toMatch(new RegExp(`^gatehouse: ${name} .+; for example ${name}=.+\n$`))
   if (name.includes('SECRET')) expect(stderr).not.toContain(value)
+})
+
+test('what is kept on disk is for whoever runs it alone', async () => {
+  const folder = join(newFolder(), 'a', 'data')
+  const { code } = await gatehouse({ PATH: '', GATEHOUSE_DATA_DIR: folder }, ['migrate'])
+  expect(code).toBe(0)
+  expect(statSync(folder).mode & 0o777).toBe(0o700)
 })
 
 test('apply creates, then changes nothing, then says which member it changes', async () => {

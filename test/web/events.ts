@@ -5,6 +5,9 @@ import type { App } from '../../server/app/app.ts'
 import { changeApp } from '../../server/app/change.ts'
 import { cliActor } from '../../server/operator/audit.ts'
 import { newApiKey } from '../support/apiKey.ts'
+import { listLog } from '../../server/delivery/logStore.ts'
+import { signInWithTelegram } from '../support/signIn.ts'
+import { person } from '../support/telegram.ts'
 import { newEndpoint, patchEndpoint, post, sent } from '../support/events.ts'
 import type { TestServer } from '../support/server.ts'
 
@@ -50,6 +53,14 @@ export async function addEvents(server: TestServer, app: App, users: string[]) {
     types: ['kyc.*'],
   })
   await patchEndpoint(server, app, off.row.id, { state: 'paused' })
+  const told = await newEndpoint(server, app, `${sink}/logout`, {
+    description: 'Back-channel logout',
+    payloadFormat: 'logout_token',
+  })
+  await signInWithTelegram(server, app, { ...person(77_000_001), first_name: 'Zoe', username: 'zoe_77' })
+  await signInWithTelegram(server, app, { ...person(77_000_001), first_name: 'Zoe', username: 'zoe_77' })
+  await runtime.outbox.pass()
+  const ended = await listLog(runtime.db, { endpointId: told.row.id }, { limit: 1 })
   const ids: string[] = []
   for (let n = 0; n < 14; n++) {
     clock.pass(1500)
@@ -81,6 +92,8 @@ export async function addEvents(server: TestServer, app: App, users: string[]) {
     failing: runtime.vault.ids.seal('whe', busy.row.id),
     paused: runtime.vault.ids.seal('whe', off.row.id),
     refused: runtime.vault.ids.seal('whe', missing.row.id),
+    logout: runtime.vault.ids.seal('whe', told.row.id),
+    told: runtime.vault.ids.seal('evt', ended.rows[0]!.id),
     delivered: ids[0]!,
     retrying: ids.at(-3)!,
     dead: (last.body as { id: string }).id,
