@@ -115,7 +115,7 @@ test.each([
     'content.a.b',
   ],
   ['a user named twice', '[{"type":"kyc.success","user":"u","user":"v","content":{}}]', '0.user'],
-  ['a member of the body that is none', '{"type":"kyc.success","user":"u","content":{},"__proto__":{}}', ''],
+  ['a member of the body that is none', '{"type":"kyc.success","user":"u","content":{},"__proto__":{}}', '__proto__'],
 ])('%s is refused, and where it stands is said', async (_, body, path) => {
   const { server, app, key } = await withEndpoint()
   const answer = await post(server, app, key, body)
@@ -192,7 +192,7 @@ test('bad input names every fault and writes nothing', async () => {
     '1.content.to',
     '2.type',
     '3.type',
-    '4',
+    '4.extra',
     '4.user',
     '5.time',
     '6',
