@@ -36,6 +36,7 @@ const sentences: Record<string, string> = {
   mail_suppressed: 'This address refused mail before, so none is sent there; it can be let again under Mails',
   mail_refused: 'The mail server refused the mail; see its answer below',
   mail_gave_up: 'The mail server put it off six times, so it was given up',
+  mail_undeliverable: 'The mail came back, because nothing arrives at that address now; it rests for a week',
   mail_unconfirmed:
     'The connection broke after the mail was handed over, so it may have arrived; it is not sent again by itself',
   rate_limited: 'Telegram asked to wait; it goes out when that time is over',

@@ -1,13 +1,5 @@
 import * as z from 'zod'
-import {
-  instant,
-  instantInput,
-  MOST_COUNTED,
-  countedPageOf,
-  page,
-  pageInput,
-  placeOf,
-} from '#server/console/page.ts'
+import { instant, instantInput, MOST_COUNTED, countedPageOf, page, pageInput, placeOf } from '#server/console/page.ts'
 import { procedure, rest, router } from '#server/console/trpc.ts'
 import { AppError } from '#server/error.ts'
 import { recordAudit } from '#server/operator/audit.ts'

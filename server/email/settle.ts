@@ -17,6 +17,9 @@ const called: Partial<Record<EmailRow['status'], Pick<MailNews, 'status' | 'reas
   unconfirmed: { status: 'dead', reason: 'mail_unconfirmed' },
 }
 
+/** Failures of several kinds, by the reason that stands with the mail. */
+const ofReason: Record<string, string> = { gave_up: 'mail_gave_up', undeliverable: 'mail_undeliverable' }
+
 /** Writes what became of a mail that is ours, and where it tells of an event, that too; false when it is not ours any more. */
 export async function settle(
   runtime: Runtime,
@@ -40,7 +43,7 @@ export async function tellOfDelivery(
 ): Promise<void> {
   const said = status && called[status]
   if (!said) return
-  const gaveUp = reason === 'gave_up' ? 'mail_gave_up' : said.reason
+  const why = ofReason[reason ?? ''] ?? said.reason
   const attempt = tried && { ...tried, outcome: said.reason! }
-  await noteMail(runtime, tx, deliveryId, { ...said, reason: gaveUp, nextAt, finishedAt, ...(attempt && { attempt }) })
+  await noteMail(runtime, tx, deliveryId, { ...said, reason: why, nextAt, finishedAt, ...(attempt && { attempt }) })
 }

@@ -7,10 +7,12 @@ export function writePayload(told: {
   body: string
   op: string
   time: string
-  content: unknown
+  /** Ready JSON. */
+  content: string
 }): string {
   const { user, title, body, op, time, content } = told
-  return JSON.stringify({ user, title, body, data: { op, time, content } })
+  const before = JSON.stringify({ user, title, body, data: { op, time } })
+  return `${before.slice(0, -2)},"content":${content}}}`
 }
 
 export type Extension = { id: string; type: string; timestamp: Date; seq: number | null }

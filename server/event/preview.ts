@@ -38,7 +38,7 @@ export async function previewEvent(runtime: Runtime, app: App, input: PreviewInp
   const { title, body, locale } = render({ templates }, content, { locales: [input.locale, email.locale], rewardName })
   const now = runtime.now()
   const time = String(type.unit === 's' ? Math.floor(now.getTime() / 1000) : now.getTime())
-  const payload = writePayload({ user: input.user, title, body, op: type.op, time, content })
+  const payload = writePayload({ user: input.user, title, body, op: type.op, time, content: JSON.stringify(content) })
   return {
     locale,
     title,

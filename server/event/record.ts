@@ -24,6 +24,8 @@ export type NewEvent = {
   /** Whom the app knows them as; looked up when only `userId` is given. */
   user?: string | undefined
   content: Record<string, unknown>
+  /** The same as it was written, where it comes from outside: that is what goes out. */
+  contentText?: string | undefined
   /** As it goes out; otherwise now, in the type's unit. */
   time?: string | undefined
   locale?: string | undefined
@@ -51,7 +53,7 @@ export async function recordEvent(runtime: Runtime, tx: Transaction, event: NewE
     ...texts,
     op: type.op,
     time: event.time ?? timeOf(type, now),
-    content: event.content,
+    content: event.contentText ?? JSON.stringify(event.content),
   })
   if (Buffer.byteLength(payload) > MOST_BYTES)
     throw new AppError('payload_too_large', 'An event may weigh 64 KiB; send a reference to what is larger')

@@ -3,7 +3,9 @@ import { expect, test } from 'vitest'
 import type { App } from '../../server/app/app.ts'
 import type { NewApp } from '../../server/app/settings.ts'
 import { headersOf } from '../../server/email/compose.ts'
-import { findSuppression } from '../../server/email/store.ts'
+import { noteBounce } from '../../server/email/bounce.ts'
+import { findEmail, findSuppression } from '../../server/email/store.ts'
+import { cliActor } from '../../server/operator/audit.ts'
 import { newApiKey } from '../support/apiKey.ts'
 import { post, sent } from '../support/events.ts'
 import { brandedApp } from '../support/mail.ts'
@@ -187,6 +189,28 @@ test('a mailbox that does not exist is skipped, the next mail to it too, and eac
   expect(await mailOf(third)).toMatchObject({ status: 'skipped', reason: 'mail_suppressed', attempts: [] })
   const hash = server.runtime.vault.hash('ada@example.org', 'emails.to')
   expect(await findSuppression(server.runtime.db, hash, server.clock.now)).toBeDefined()
+})
+
+test('a mail that comes back days later is no longer called delivered', async () => {
+  const { server, emit, mailOf } = await setUp()
+  const [bad, full] = [await emit(), await emit()]
+  await server.runtime.mailer.pass()
+  expect((await mailOf(bad)).status).toBe('delivered')
+  const client = consoleClient(server, bearer(await operatorToken(server)))
+  const { items } = await client.emails.list.query({})
+  const row = async (event: string) => {
+    const { deliveries } = await client.notifications.get.query({ id: event })
+    const id = items.find((mail) => mail.id === deliveries[0]!.emailId)!.id
+    return (await findEmail(server.runtime.db, server.runtime.vault.ids.parse('eml', id)!))!
+  }
+  await noteBounce(server.runtime, cliActor, await row(full), { status: '4.2.2', detail: 'mailbox full' })
+  await noteBounce(server.runtime, cliActor, await row(bad), { status: '5.1.1', detail: 'no such mailbox' })
+  expect(await mailOf(full)).toMatchObject({ status: 'dead', reason: 'mail_undeliverable', tries: 2 })
+  expect(await mailOf(bad)).toMatchObject({ status: 'skipped', reason: 'mail_bounced' })
+  expect((await mailOf(bad)).attempts.at(-1)).toMatchObject({
+    outcome: 'mail_bounced',
+    response: { body: '5.1.1 no such mailbox' },
+  })
 })
 
 test('without a mail server mails are kept, and one that is sent again later settles the same delivery', async () => {
