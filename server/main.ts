@@ -5,7 +5,7 @@ import { closeRuntime, createRuntime } from './createRuntime.ts'
 import { migrate } from './db/migrate.ts'
 import { createHttp } from './http.ts'
 import { eraseAgain } from './identity/eraseAgain.ts'
-import { assertKeyFits, assertKeyKept } from './keyFits.ts'
+import { assertDatabaseKept, assertKeyFits, assertKeyKept } from './keyFits.ts'
 import { systemActor } from './operator/audit.ts'
 import { setupLink } from './operator/setup.ts'
 import type { Runtime } from './runtime.ts'
@@ -32,6 +32,7 @@ export async function startGatehouse(
   config: Config,
   hooks: Parameters<typeof createRuntime>[1] = {},
 ): Promise<Gatehouse> {
+  assertDatabaseKept(config)
   await migrate(config.databaseUrl)
   await assertKeyKept(config)
   const runtime = createRuntime(config, hooks)

@@ -2,8 +2,8 @@ import type { App } from '#server/app/app.ts'
 import type { Transaction } from '#server/db/database.ts'
 import { sealerOf, sealFor, type Seal } from '#server/personal/seal.ts'
 import type { Runtime } from '#server/runtime.ts'
-import { parseAddress } from './address.ts'
 import type { Vault } from '#server/secret/vault.ts'
+import { parseAddress } from './address.ts'
 import { countMail } from './count.ts'
 import { carriesCode, localeOf, type MailFacts, type MailKind } from './kinds.ts'
 import { insertEmail } from './store.ts'
@@ -48,13 +48,12 @@ export async function queueEmail(runtime: Runtime, tx: Transaction, mail: NewEma
   return id
 }
 
-/** What an address is searched by in the outbox. */
-export const mailHash = (vault: Vault, address: string): Buffer => vault.hash(address.toLowerCase(), 'emails.to')
-
 /** An address as it is kept: searched by its hash, read only under the key. */
-export function addressee({ vault }: Pick<Runtime, 'vault'>, address: string, seal: Seal) {
-  return {
-    toHash: mailHash(vault, address),
-    toSealed: seal(address, 'emails.to'),
-  }
-}
+export const addressee = ({ vault }: Pick<Runtime, 'vault'>, address: string, seal: Seal) => ({
+  toHash: hashAddress(vault, address),
+  toSealed: seal(address, 'emails.to'),
+})
+
+/** What a mailbox is found by, however its address is written. */
+export const hashAddress = (vault: Vault, address: string): Buffer =>
+  vault.hash((parseAddress(address) ?? address).toLowerCase(), 'emails.to')

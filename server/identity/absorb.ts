@@ -12,6 +12,7 @@ import { openProfile, openSubject, sealProfile } from './findOrCreate.ts'
 import { moveAll } from './linkStore.ts'
 import type { Profile } from './proof.ts'
 import { deleteUser, listIdentities, updateUser, type UserRow } from './store.ts'
+import { isVouched } from './vouched.ts'
 
 type Joining = { app: App; into: UserRow; from: UserRow; origin: Origin; now: Date }
 
@@ -31,6 +32,7 @@ export async function absorbUser(runtime: Runtime, tx: Transaction, joining: Joi
   await moveKeys(tx, from.id, into.id)
   const signature = await joinSignatures(tx, into.id, from.id)
   const profile = joinProfiles(
+    app,
     await openProfile(runtime, tx, into.profileSealed),
     await openProfile(runtime, tx, from.profileSealed),
   )
@@ -63,9 +65,11 @@ async function joinSignatures(tx: Transaction, into: number, from: number): Prom
   return 'absorbed'
 }
 
-/** `theirs` has an address that was proved just now. */
-function joinProfiles(mine: Profile, theirs: Profile): Profile {
+/** `theirs` has an address that was proved just now, by the code that was read there. */
+function joinProfiles(app: App, mine: Profile, theirs: Profile): Profile {
   const { email, emailVerified, ...facts } = mine
-  const address = emailVerified === true ? { email, emailVerified } : {}
-  return { ...theirs, ...facts, ...address } as Profile
+  const joined = { ...theirs, ...facts, emailVerified: true }
+  if (!isVouched(app, mine) || email === theirs.email) return joined
+  const { emailVerified: _, ...rest } = joined
+  return { ...rest, email, ...(emailVerified !== undefined && { emailVerified }) } as Profile
 }

@@ -1,7 +1,7 @@
 import { AppError } from '#server/error.ts'
 import type { App } from '#server/app/app.ts'
 import { openContent } from '#server/email/content.ts'
-import { mailHash } from '#server/email/queue.ts'
+import { hashAddress } from '#server/email/queue.ts'
 import { openProfile as openHandle } from '#server/profile/profile.ts'
 import { openPersonal } from '#server/personal/seal.ts'
 import type { Runtime } from '#server/runtime.ts'
@@ -37,7 +37,7 @@ export async function exportUser(runtime: Runtime, app: App, userId: number) {
     ).map((row) => [row.identityId, row]),
   )
   const profile = await openProfile(runtime, db, user.profileSealed)
-  const suppressed = profile.email && (await findSuppressed(db, mailHash(vault, profile.email)))
+  const suppressed = profile.email && (await findSuppressed(db, hashAddress(vault, profile.email)))
   const events = Map.groupBy(await listEventsOfUser(db, userId), (event) => event.sessionId)
   return {
     exportedAt: runtime.now().toISOString(),

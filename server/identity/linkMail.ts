@@ -7,6 +7,7 @@ import { openProfile } from './findOrCreate.ts'
 import { linkCodeOf } from './link.ts'
 import { changeLinkCode, findLinkCode, listByEmail, listUnresolved } from './linkStore.ts'
 import type { Profile } from './proof.ts'
+import { isVouched } from './vouched.ts'
 
 /** More people than this do not share a mailbox. */
 const MOST_NAMESAKES = 50
@@ -59,7 +60,7 @@ async function findTarget(
   for (const user of namesakes) {
     if (user.id === userId || user.blockedAt) continue
     const profile = await openProfile(runtime, tx, user.profileSealed)
-    if (profile.emailVerified === true) return { id: user.id, profile }
+    if (isVouched(app, profile)) return { id: user.id, profile }
   }
   return undefined
 }

@@ -41,18 +41,18 @@ export function createVault(secretKey: Buffer): Vault {
   const searching = derive('keyed hash')
 
   return {
-    seal: (text, place) => Buffer.concat([Buffer.from([VERSION]), ...encrypt(encryption, text, place)]),
+    seal: (text, place) => encrypt(SECRET, encryption, text, bytesOf(place)),
     open(sealed, place) {
       if (sealed[0] !== VERSION) throw new Error(`Unreadable sealed value in ${place}`)
-      return decrypt(encryption, sealed.subarray(1), place)
+      return decrypt(encryption, sealed, 1, bytesOf(place))
     },
     makeKey() {
       const [tag, secret] = [draw(TAG_BYTES), draw(32)]
-      const sealed = Buffer.concat(encrypt(encryption, secret.toString('base64'), keyPlace(tag)))
+      const sealed = encrypt(NOTHING, encryption, secret.toString('base64'), keyPlace(tag))
       return { key: { tag, key: createSecretKey(secret) }, sealed }
     },
     openKey(tag, sealed) {
-      const secret = Buffer.from(decrypt(encryption, sealed, keyPlace(tag)), 'base64')
+      const secret = Buffer.from(decrypt(encryption, sealed, 0, keyPlace(tag)), 'base64')
       return { tag: Buffer.from(tag), key: createSecretKey(secret) }
     },
     hash: (value, purpose) => createHmac('sha256', searching).update(`${purpose}\0${value}`).digest(),
@@ -60,7 +60,7 @@ export function createVault(secretKey: Buffer): Vault {
   }
 }
 
-const keyPlace = (tag: Buffer) => `personal_keys ${tag.toString('hex')}`
+const keyPlace = (tag: Buffer) => Buffer.from(`personal_keys ${tag.toString('hex')}`)
 
 /** The tag of the personal key that a value is sealed under; undefined for what is sealed under the secret key. */
 export const keyTag = (sealed: Buffer): Buffer | undefined =>
@@ -68,28 +68,52 @@ export const keyTag = (sealed: Buffer): Buffer | undefined =>
 
 /** Seals a text under a person's key, for one place, as `Vault.seal` does under the secret key. */
 export const sealUnder = ({ tag, key }: PersonalKey, text: string, place: string): Buffer =>
-  Buffer.concat([Buffer.from([PERSONAL]), tag, ...encrypt(key, text, place)])
+  encrypt(Buffer.concat([OWN, tag]), key, text, bytesOf(place))
 
 /** @throws Error when key, place or bytes do not fit */
 export const openUnder = ({ key }: PersonalKey, sealed: Buffer, place: string): string =>
-  decrypt(key, sealed.subarray(HEAD), place)
+  decrypt(key, sealed, HEAD, bytesOf(place))
 
-function encrypt(key: KeyObject, text: string, place: string): Buffer[] {
-  const nonce = draw(NONCE_BYTES)
-  const cipher = createCipheriv('aes-256-gcm', key, nonce).setAAD(Buffer.from(place))
-  const body = cipher.update(text, 'utf8')
-  const rest = cipher.final()
-  return [nonce, cipher.getAuthTag(), body, rest]
-}
-
-function decrypt(key: KeyObject, sealed: Buffer, place: string): string {
-  if (sealed.length < NONCE_BYTES + 16) throw new Error(`Unreadable sealed value in ${place}`)
-  const decipher = createDecipheriv('aes-256-gcm', key, sealed.subarray(0, NONCE_BYTES)).setAAD(Buffer.from(place))
-  decipher.setAuthTag(sealed.subarray(NONCE_BYTES, NONCE_BYTES + 16))
-  return decipher.update(sealed.subarray(NONCE_BYTES + 16), undefined, 'utf8') + decipher.final('utf8')
-}
-
+const [NOTHING, SECRET, OWN] = [Buffer.alloc(0), Buffer.from([VERSION]), Buffer.from([PERSONAL])]
 const NONCE_BYTES = 12
+/** Before the text stand a nonce and the tag of AES-GCM. */
+const FRONT_BYTES = NONCE_BYTES + 16
+
+function encrypt(head: Buffer, key: KeyObject, text: string, place: Buffer): Buffer {
+  const nonce = draw(NONCE_BYTES)
+  const cipher = createCipheriv('aes-256-gcm', key, nonce).setAAD(place)
+  // A stream cipher: everything comes at once, and nothing is left for the end.
+  const body = cipher.update(text, 'utf8')
+  cipher.final()
+  const sealed = Buffer.allocUnsafe(head.length + FRONT_BYTES + body.length)
+  head.copy(sealed)
+  nonce.copy(sealed, head.length)
+  cipher.getAuthTag().copy(sealed, head.length + NONCE_BYTES)
+  body.copy(sealed, head.length + FRONT_BYTES)
+  return sealed
+}
+
+/** @param from where nonce, tag and text begin */
+function decrypt(key: KeyObject, sealed: Buffer, from: number, place: Buffer): string {
+  if (sealed.length < from + FRONT_BYTES) throw new Error(`A sealed value is too short in ${place.toString()}`)
+  const nonce = sealed.subarray(from, from + NONCE_BYTES)
+  const decipher = createDecipheriv('aes-256-gcm', key, nonce).setAAD(place)
+  decipher.setAuthTag(sealed.subarray(from + NONCE_BYTES, from + FRONT_BYTES))
+  const body = decipher.update(sealed.subarray(from + FRONT_BYTES))
+  // Throws when a byte was changed: before this nothing of the body is believed.
+  decipher.final()
+  return body.toString('utf8')
+}
+
+/** Places are few and spelled in the code. */
+const placeBytes = new Map<string, Buffer>()
+
+function bytesOf(place: string): Buffer {
+  let bytes = placeBytes.get(place)
+  if (!bytes) placeBytes.set(place, (bytes = Buffer.from(place)))
+  return bytes
+}
+
 let drawn = Buffer.alloc(0)
 
 /** Random bytes, drawn from the system for many at once, at a tenth of the price; each is used once. */

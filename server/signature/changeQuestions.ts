@@ -52,7 +52,7 @@ export async function changeQuestions(
     await tellByMail(runtime, tx, 'recovery_questions_updated', {
       app,
       userId,
-      to: await contactOf(runtime, tx, user, before),
+      to: await contactOf(runtime, tx, app, user, before),
       origin,
     })
     await recordAudit(tx, {

@@ -1,5 +1,7 @@
+import type { App } from '#server/app/app.ts'
 import { openProfile } from '#server/identity/findOrCreate.ts'
 import type { UserRow } from '#server/identity/store.ts'
+import { isVouched } from '#server/identity/vouched.ts'
 import type { Reader } from '#server/db/database.ts'
 import { openPersonal, sealFor, type Keeper } from '#server/personal/seal.ts'
 import type { SignatureRow } from './store.ts'
@@ -14,12 +16,14 @@ export type Contact = { email: string; verified: boolean; locale: string | undef
 export async function contactOf(
   keeper: Keeper,
   db: Reader,
+  app: App,
   user: UserRow,
   row: SignatureRow | undefined,
 ): Promise<Contact | undefined> {
-  const { email, emailVerified = false } = await openProfile(keeper, db, user.profileSealed)
-  if (email !== undefined && (emailVerified || row?.secret == null))
-    return { ...(await addressee(keeper, db, user, email)), verified: emailVerified }
+  const profile = await openProfile(keeper, db, user.profileSealed)
+  const verified = isVouched(app, profile)
+  if (profile.email !== undefined && (verified || row?.secret == null))
+    return { ...(await addressee(keeper, db, user, profile.email)), verified }
   if (row?.secret == null || !row.emailSealed) return undefined
   return addressee(keeper, db, user, await openEmail(keeper, db, row.emailSealed))
 }

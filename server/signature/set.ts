@@ -39,7 +39,7 @@ export async function setSignature(
       await tellByMail(runtime, tx, 'signature_updated', {
         app,
         userId,
-        to: await contactOf(runtime, tx, user, before),
+        to: await contactOf(runtime, tx, app, user, before),
         origin,
       })
     }
