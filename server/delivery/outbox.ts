@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import type { Transaction } from '#server/db/database.ts'
+import { countTry } from './count.ts'
 import type { Runtime } from '#server/runtime.ts'
 import { finish, type Tried } from './finish.ts'
 import type { Attempt, Lane, OpenLane } from './lane.ts'
@@ -200,6 +201,7 @@ export function createOutbox(runtime: Runtime, openLane: OpenLane): Outbox {
     } finally {
       turnedAt = performance.now()
     }
+    for (const { lane, attempt } of results) countTry(runtime, lane.appId, attempt.verdict)
     worker = outcome.worker
     if (beat) {
       beatAt = began
