@@ -34,7 +34,11 @@ export async function findOrCreate(
   now: Date,
 ): Promise<Person> {
   const { vault } = runtime
-  const key = { appId: app.id, kind: proof.kind, subjectHash: subjectHash(vault, proof.kind, proof.subject) }
+  const key = {
+    appId: app.id,
+    kind: proof.kind,
+    subjectHash: proof.known?.subjectHash ?? subjectHash(vault, proof.kind, proof.subject),
+  }
   const known = await findIdentity(tx, key)
   if (known) return refresh(vault, tx, known, proof)
 
@@ -74,7 +78,7 @@ export const lockIdentity = (tx: Transaction, key: { appId: number; kind: Proof[
 async function refresh(vault: Vault, tx: Transaction, known: FoundIdentity, proof: Proof): Promise<Person> {
   const before = openProfile(vault, known.profileSealed)
   let profile = before
-  if (!known.detailsHash?.equals(detailsHash(vault, proof))) {
+  if (!known.detailsHash?.equals(proof.known?.detailsHash ?? detailsHash(vault, proof))) {
     await updateIdentity(tx, known.id, {
       ...sealDetails(vault, proof),
       ...(proof.publicKey && { publicKey: proof.publicKey }),

@@ -105,15 +105,22 @@ export async function deleteUserBlocks(tx: Transaction, userId: number): Promise
   await tx.delete(blocks).where(and(eq(blocks.userId, userId), eq(blocks.effect, 'block')))
 }
 
+const adoption = statement('profiles_adopt', (db) =>
+  db
+    .update(profiles)
+    .set({ userId: sql.placeholder('userId') as unknown as number })
+    .where(
+      and(eq(profiles.appId, param(profiles.appId, 'appId')), eq(profiles.ownedBy, param(profiles.ownedBy, 'address'))),
+    )
+    .returning({ id: profiles.id }),
+)
+
 /** Binds the handles that a wallet owns to the person who owns the wallet now. */
 export async function adoptProfiles(
   tx: Transaction,
   wallet: { appId: number; address: string; userId: number },
 ): Promise<void> {
-  await tx
-    .update(profiles)
-    .set({ userId: wallet.userId })
-    .where(and(eq(profiles.appId, wallet.appId), eq(profiles.ownedBy, wallet.address)))
+  await adoption(tx, wallet)
 }
 
 export async function deleteIdentity(tx: Transaction, id: number): Promise<void> {

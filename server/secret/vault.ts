@@ -1,15 +1,9 @@
-import {
-  createCipheriv,
-  createDecipheriv,
-  createHmac,
-  createSecretKey,
-  hkdfSync,
-  randomBytes,
-  type KeyObject,
-} from 'node:crypto'
+import { createCipheriv, createDecipheriv, createHmac, createSecretKey, hkdfSync, type KeyObject } from 'node:crypto'
 import { ids, type Ids } from './ids.ts'
+import { freshBytes } from './random.ts'
 
 const VERSION = 1
+const NONCE_BYTES = 12
 
 /** Encryption at rest, keyed hashes for what must be searched, and public ids, all from the one secret key. */
 export type Vault = {
@@ -31,7 +25,7 @@ export function createVault(secretKey: Buffer): Vault {
 
   return {
     seal(text, place) {
-      const nonce = freshNonce()
+      const nonce = freshBytes(NONCE_BYTES)
       const cipher = createCipheriv('aes-256-gcm', encryption, nonce).setAAD(Buffer.from(place))
       const body = Buffer.concat([cipher.update(text, 'utf8'), cipher.final()])
       return Buffer.concat([Buffer.from([VERSION]), nonce, cipher.getAuthTag(), body])
@@ -45,15 +39,4 @@ export function createVault(secretKey: Buffer): Vault {
     hash: (value, purpose) => createHmac('sha256', searching).update(`${purpose}\0${value}`).digest(),
     ids: ids(derive('public ids')),
   }
-}
-
-const NONCE_BYTES = 12
-let drawn = Buffer.alloc(0)
-
-/** Random bytes are drawn from the system for many nonces at once, at a tenth of the price; each is used once. */
-function freshNonce(): Buffer {
-  if (drawn.length < NONCE_BYTES) drawn = randomBytes(NONCE_BYTES * 340)
-  const nonce = drawn.subarray(0, NONCE_BYTES)
-  drawn = drawn.subarray(NONCE_BYTES)
-  return nonce
 }
