@@ -11,9 +11,11 @@ import { answerErrors, requireJson } from './http/answer.ts'
 import { cors, createCors, type Cors } from './http/cors.ts'
 import { healthRoutes } from './http/health.ts'
 import { securityHeaders } from './http/security.ts'
+import { settlePath } from './http/settlePath.ts'
 import { identityRoutes } from './identity/routes.ts'
 import { linkRoutes } from './identity/routesOfLinks.ts'
 import { notificationRoutes } from './notification/routes.ts'
+import { mailRoutes } from './notification/routesOfMails.ts'
 import type { Runtime } from './runtime.ts'
 import { sessionCheck, sessionRoutes } from './session/routes.ts'
 import { signatureRoutes } from './signature/routes.ts'
@@ -39,7 +41,7 @@ export function createHttp(runtime: Runtime): RequestListener {
     'POST /v1/apps/:app/ton/login': tonSignIn(runtime),
     'POST /v1/apps/:app/sso/login': ssoSignIn(runtime),
   }
-  return guard(runtime, ahead(runtime, allow, calls, createExpress(runtime, allow)))
+  return settlePath(runtime, guard(runtime, ahead(runtime, allow, calls, createExpress(runtime, allow))))
 }
 
 function createExpress(runtime: Runtime, allow: Cors): Express {
@@ -64,6 +66,7 @@ function createExpress(runtime: Runtime, allow: Cors): Express {
   app.use(walletRoutes(runtime, body))
   app.use(webhookRoutes(runtime))
   app.use(emailRoutes(runtime))
+  app.use(mailRoutes(runtime))
   app.use(consoleRoutes(runtime, body))
   app.use(referencePages(runtime))
   app.use(consolePages())

@@ -125,7 +125,7 @@ function groupCommit(writer: Sqlite.Database, committed: () => void): Database['
         if (careful) keep!.run()
         done.push({ job, value, effects })
       } catch (error) {
-        job.reject(error)
+        job.reject(isAway(error) ? unavailable(error) : error)
         if (!writer.inTransaction) {
           // A full disk or an I/O error ends the whole transaction by itself: nothing of this group was kept.
           for (const { job } of done) job.reject(unavailable(error))
@@ -194,6 +194,9 @@ function groupCommit(writer: Sqlite.Database, committed: () => void): Database['
     })
   }
 }
+
+/** A full, read-only or failing disk, or somebody else's lock: nothing that the caller did. */
+const isAway = (error: unknown) => /^SQLITE_(BUSY|FULL|IOERR|READONLY|CANTOPEN|PROTOCOL)/.test(driverCode(error) ?? '')
 
 function unavailable(cause: unknown): AppError {
   return new AppError('unavailable', 'The database cannot be written right now; try again', { cause, retryAfter: 1 })

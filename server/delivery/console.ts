@@ -11,9 +11,19 @@ import { recordAudit } from '#server/operator/audit.ts'
 import { assertSees, type Operator } from '#server/operator/operator.ts'
 import type { Runtime } from '#server/runtime.ts'
 import { describeEvent, showDelivery, statuses, type Status } from './describe.ts'
-import { countLog, deliveriesOf, findListed, lastEvent, listLog, type LogFilter, type LogRow } from './logStore.ts'
+import {
+  countLog,
+  deliveriesOf,
+  findListed,
+  lastEvent,
+  listLog,
+  sumTries,
+  type LogFilter,
+  type LogRow,
+} from './logStore.ts'
 import { MOST_REPLAYED, replayMany, replayThese } from './replay.ts'
 
+const HOUR_MS = 3_600_000
 const id = z.string().max(64)
 const channels = ['webhook', 'inbox', 'telegram', 'email'] as const
 
@@ -82,9 +92,18 @@ const attemptShape = z.object({
       method: z.literal('POST'),
       url: z.string(),
       headers: z.record(z.string(), z.string()),
+      body: z.string().describe('The bytes of this try'),
       signedContent: z.string().describe('What the signature is computed over'),
     })
     .nullable(),
+  logoutToken: z
+    .object({
+      header: z.record(z.string(), z.unknown()),
+      claims: z.record(z.string(), z.unknown()),
+      checks: z.array(z.object({ name: z.string(), ok: z.boolean(), detail: z.string() })),
+    })
+    .nullable()
+    .describe('The logout token of this try, taken apart and judged as its receiver has to'),
   response: z
     .object({ headers: z.record(z.string(), z.string()), body: z.string(), truncated: z.boolean() })
     .nullable(),
@@ -176,11 +195,11 @@ export const notificationsRouter = router({
         'The log: events with everything owed because of them, newest first',
       ),
     )
-    .input(z.object({ ...pageInput, ...filterInput }))
+    .input(z.object({ ...pageInput, ...filterInput, sort: z.literal('-createdAt').optional() }))
     .output(z.object({ items: z.array(notificationItem), nextCursor: z.string().nullable() }))
     .query(async ({ ctx, input }) => {
       const { runtime } = ctx
-      const { limit, cursor, ...filter } = input
+      const { limit, cursor, sort: _, ...filter } = input
       const before = readCursor(z.tuple([z.number().int()]), cursor)?.[0]
       const found = await listLog(runtime.db, await readFilter(runtime, ctx.operator, filter), {
         before,
@@ -239,6 +258,19 @@ export const notificationsRouter = router({
       return { count, capped: count >= MOST_COUNTED, replayable }
     }),
 
+  rate: procedure('view')
+    .meta(rest('GET', '/notifications/rate', 'Notifications', 'How many tries at endpoints were taken, in whole hours'))
+    .input(z.object({ appId: id.optional(), from: instantInput, to: instantInput }))
+    .output(z.object({ delivered: z.number(), failed: z.number() }))
+    .query(({ ctx, input }) => {
+      const { runtime, operator } = ctx
+      const app = input.appId === undefined ? undefined : (runtime.vault.ids.parse('app', input.appId) ?? -1)
+      const only = operator.appIds
+      const appIds = app === undefined ? only : only && !only.includes(app) ? [] : [app]
+      const hourOf = (at: Date) => Math.floor(at.getTime() / HOUR_MS)
+      return sumTries(runtime.db, { hours: [hourOf(input.from), hourOf(input.to)], appIds })
+    }),
+
   get: procedure('view')
     .meta(
       rest(
@@ -257,7 +289,9 @@ export const notificationsRouter = router({
         deliveries: z.array(
           deliveryShape.extend({
             seq: z.number().nullable(),
-            payload: z.string().describe('The bytes as they are sent'),
+            emailId: z.string().nullable().describe('The mail that this is, under Mails'),
+            payload: z.string().describe('The bytes as they are sent; of a logout token, the event that it is made of'),
+            logout: z.boolean().describe('Goes out as an OpenID Connect logout token'),
             attempts: z.array(attemptShape),
           }),
         ),

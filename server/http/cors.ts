@@ -7,6 +7,17 @@ import type { Runtime } from '#server/runtime.ts'
 
 const FRESH_MS = 2_000
 
+/** The app that a path names, as the router reads it; undefined where it names none. */
+function appKey(url: string): string | undefined {
+  const key = /^\/v1\/apps\/([^/?]+)\//i.exec(url)?.[1]
+  try {
+    return key && decodeURIComponent(key)
+  } catch {
+    // The router will say so.
+    return key
+  }
+}
+
 /** Says in the answer whether the page that calls may read it. True when its origin is one that is listed. */
 export type Cors = (request: IncomingMessage, response: ServerResponse, url: string) => Promise<boolean>
 
@@ -30,7 +41,7 @@ export function createCors(runtime: Runtime): Cors {
   return async (request, response, url) => {
     const origin = request.headers.origin!
     response.setHeader('vary', 'Origin')
-    const key = /^\/v1\/apps\/([^/]+)\//.exec(url)?.[1]
+    const key = appKey(url)
     const permitted =
       key === undefined
         ? (await anyOrigin()).has(origin)
