@@ -18,9 +18,10 @@ beforeAll(async () => {
 afterAll(() => populated.server.stop())
 
 /** Opens each page and answers what is wrong with it. */
-async function auditAll(window: Visit, paths: { path: string; title?: string }[], widths: number[]) {
+async function auditAll(window: Visit, paths: { path: string; title?: string; narrow?: string }[], widths: number[]) {
   const found: Record<string, string[]> = {}
-  for (const { path, title } of paths) {
+  for (const { path, title: wide, narrow } of paths) {
+    const title = (widths[0]! < 1024 && narrow) || wide
     await window.open(path)
     const faults = await audit(window.page, widths)
     const named = await window.page.title()
