@@ -11,9 +11,11 @@ import { answerErrors, requireJson } from './http/answer.ts'
 import { cors } from './http/cors.ts'
 import { healthRoutes } from './http/health.ts'
 import { securityHeaders } from './http/security.ts'
+import { settlePath } from './http/settlePath.ts'
 import { identityRoutes } from './identity/routes.ts'
 import { linkRoutes } from './identity/routesOfLinks.ts'
 import { notificationRoutes } from './notification/routes.ts'
+import { mailRoutes } from './notification/routesOfMails.ts'
 import type { Runtime } from './runtime.ts'
 import { sessionCheck, sessionRoutes } from './session/routes.ts'
 import { signatureRoutes } from './signature/routes.ts'
@@ -31,7 +33,7 @@ import { webhookRoutes } from './webhook/routes.ts'
 /** The whole HTTP surface, on one page. */
 export function createHttp(runtime: Runtime): RequestListener {
   const calls = { 'GET /v1/session': sessionCheck(runtime), 'POST /oauth/introspect': introspection(runtime) }
-  return guard(runtime, ahead(runtime, calls, createExpress(runtime)))
+  return settlePath(runtime, guard(runtime, ahead(runtime, calls, createExpress(runtime))))
 }
 
 function createExpress(runtime: Runtime): Express {
@@ -56,6 +58,7 @@ function createExpress(runtime: Runtime): Express {
   app.use(walletRoutes(runtime, body))
   app.use(webhookRoutes(runtime))
   app.use(emailRoutes(runtime))
+  app.use(mailRoutes(runtime))
   app.use(consoleRoutes(runtime, body))
   app.use(referencePages(runtime))
   app.use(consolePages())

@@ -3,7 +3,6 @@ import { appAt } from './app/app.ts'
 import { COOKIE_IDLE_MS } from './operator/tokens.ts'
 import { deleteExpiredOperatorTokens } from './operator/store.ts'
 import type { Transaction } from './db/database.ts'
-import { deleteOldEmails } from './email/store.ts'
 import { deleteOldHours } from './delivery/store.ts'
 import { MEMORY_MS as ANSWER_MEMORY_MS } from './event/once.ts'
 import { deleteOldAnswers } from './event/store.ts'
@@ -40,9 +39,6 @@ const KEY_MEMORY_MS = 86_400_000
 const HOURS_KEPT_MS = 90 * 86_400_000
 /** Longer than any access token lives. */
 const ERASURE_MEMORY_MS = 90_000_000
-/** Mails are kept for so long that a complaint about one can still be answered. */
-const EMAIL_MEMORY_MS = 30 * 86_400_000
-const MOST_EMAILS = 1_000
 
 export type Swept = {
   sessions: number
@@ -59,7 +55,6 @@ export type Swept = {
   /** Blocks that have run out, of users among others, who may come in again. */
   blocks: number
   erasures: number
-  emails: number
   /** Where the next pass goes on; 0 is the beginning. */
   next: number
 }
@@ -84,7 +79,6 @@ export async function sweep(runtime: Runtime, from = 0): Promise<Swept> {
     tokens: await transaction((tx) => deleteExpiredTokens(tx, ago(TOKEN_MEMORY_MS))),
     operatorTokens: await transaction((tx) => deleteExpiredOperatorTokens(tx, now, ago(COOKIE_IDLE_MS))),
     blocks: await endBlocks(runtime),
-    emails: await transaction((tx) => deleteOldEmails(tx, ago(EMAIL_MEMORY_MS), MOST_EMAILS)),
     keys: await transaction((tx) => deleteWithdrawnKeys(tx, ago(KEY_MEMORY_MS))),
     answers: await transaction((tx) => deleteOldAnswers(tx, ago(ANSWER_MEMORY_MS))),
     hours: await transaction((tx) => deleteOldHours(tx, Math.floor(ago(HOURS_KEPT_MS).getTime() / 3_600_000))),

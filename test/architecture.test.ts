@@ -54,6 +54,7 @@ const rules: Rules = {
     ...[...base, ...data, ...edges, 'server/app', 'server/operator'],
     ...['server/event', 'server/delivery', 'server/http/outbound'],
     ...['server/token/checkLogoutToken.ts', 'server/token/jwt.ts'],
+    'server/email/tellOperators.ts',
   ],
   'server/notification': [
     ...[
@@ -66,11 +67,12 @@ const rules: Rules = {
       'server/session',
       'server/token',
     ],
-    ...['server/event', 'server/delivery', 'server/webhook'],
+    ...['server/event', 'server/delivery', 'server/webhook', 'server/email'],
   ],
   'server/email': [
     ...[...base, ...data, ...edges, 'server/app', 'server/identity', 'server/operator', 'server/event'],
-    ...['liquidjs', 'htmlparser2', 'caniemail', 'nodemailer'],
+    ...['liquidjs', 'htmlparser2', 'caniemail', 'nodemailer', 'postal-mime'],
+    'server/delivery/noteMail.ts',
   ],
   'server/profile': [...base, ...data, 'server/app', 'server/token'],
   'server/telegram': [
@@ -109,7 +111,7 @@ const rules: Rules = {
   ],
   'server/retention': [
     ...[...base, ...data, 'server/console', 'server/operator'],
-    ...['server/delivery', 'server/stats', 'server/traffic'],
+    ...['server/delivery', 'server/email', 'server/stats', 'server/traffic'],
   ],
   'server/stats': [
     ...base,

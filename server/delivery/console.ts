@@ -195,11 +195,11 @@ export const notificationsRouter = router({
         'The log: events with everything owed because of them, newest first',
       ),
     )
-    .input(z.object({ ...pageInput, ...filterInput }))
+    .input(z.object({ ...pageInput, ...filterInput, sort: z.literal('-createdAt').optional() }))
     .output(z.object({ items: z.array(notificationItem), nextCursor: z.string().nullable() }))
     .query(async ({ ctx, input }) => {
       const { runtime } = ctx
-      const { limit, cursor, ...filter } = input
+      const { limit, cursor, sort: _, ...filter } = input
       const before = readCursor(z.tuple([z.number().int()]), cursor)?.[0]
       const found = await listLog(runtime.db, await readFilter(runtime, ctx.operator, filter), {
         before,
@@ -289,6 +289,7 @@ export const notificationsRouter = router({
         deliveries: z.array(
           deliveryShape.extend({
             seq: z.number().nullable(),
+            emailId: z.string().nullable().describe('The mail that this is, under Mails'),
             payload: z.string().describe('The bytes as they are sent; of a logout token, the event that it is made of'),
             logout: z.boolean().describe('Goes out as an OpenID Connect logout token'),
             attempts: z.array(attemptShape),

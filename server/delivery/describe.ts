@@ -8,6 +8,7 @@ import { headersOf, type Exchange } from '#server/webhook/send.ts'
 import { signedContent } from '#server/webhook/sign.ts'
 import { explainOutcome } from './explain.ts'
 import { attemptsOf, deliveriesOf, type OwedRow } from './logStore.ts'
+import { mailsOf } from './mailStore.ts'
 import type { AttemptRow } from './store.ts'
 
 /** What became of a delivery, as people and programs are told: `pending` before the first try, `retrying` after one. */
@@ -50,6 +51,10 @@ export async function describeEvent(runtime: Runtime, event: Omit<EventRow, 'sub
     ),
     (attempt) => attempt.deliveryId,
   )
+  const mails = await mailsOf(
+    db,
+    owed.filter(({ delivery }) => delivery.channel === 'email').map(({ delivery }) => delivery.id),
+  )
   const id = vault.ids.seal('evt', event.id)
   return {
     id,
@@ -71,6 +76,7 @@ export async function describeEvent(runtime: Runtime, event: Omit<EventRow, 'sub
         return {
           ...showDelivery(runtime, row),
           seq,
+          emailId: mails.has(row.delivery.id) ? vault.ids.seal('eml', mails.get(row.delivery.id)!) : null,
           payload: sent,
           logout: row.format === 'logout_token',
           attempts: await Promise.all(

@@ -1,6 +1,7 @@
 import type { App } from '#server/app/app.ts'
 import type { Transaction } from '#server/db/database.ts'
 import type { Runtime } from '#server/runtime.ts'
+import type { Vault } from '#server/secret/vault.ts'
 import { parseAddress } from './address.ts'
 import { carriesCode, localeOf, type MailFacts, type MailKind } from './kinds.ts'
 import { insertEmail } from './store.ts'
@@ -46,9 +47,11 @@ export async function queueEmail(runtime: Runtime, tx: Transaction, mail: NewEma
 }
 
 /** An address as it is kept: searched by its hash, read only under the key. */
-export function addressee({ vault }: Pick<Runtime, 'vault'>, address: string) {
-  return {
-    toHash: vault.hash(address.toLowerCase(), 'emails.to'),
-    toSealed: vault.seal(address, 'emails.to'),
-  }
-}
+export const addressee = ({ vault }: Pick<Runtime, 'vault'>, address: string) => ({
+  toHash: hashAddress(vault, address),
+  toSealed: vault.seal(address, 'emails.to'),
+})
+
+/** What a mailbox is found by, however its address is written. */
+export const hashAddress = (vault: Vault, address: string): Buffer =>
+  vault.hash((parseAddress(address) ?? address).toLowerCase(), 'emails.to')

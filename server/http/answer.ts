@@ -39,7 +39,10 @@ export function parse<T>(schema: z.ZodType<T>, input: unknown): T {
 }
 
 export function fieldErrors(error: z.ZodError): FieldError[] {
-  return error.issues.map((issue) => ({ path: issue.path.join('.'), message: issue.message }))
+  return error.issues.flatMap((issue) => {
+    if (issue.code !== 'unrecognized_keys') return { path: issue.path.join('.'), message: issue.message }
+    return issue.keys.map((key) => ({ path: [...issue.path, key].join('.'), message: 'is not known here' }))
+  })
 }
 
 let counter = 0

@@ -6,6 +6,17 @@ import type { Runtime } from '#server/runtime.ts'
 
 const FRESH_MS = 2_000
 
+/** The app that a path names, as the router reads it; undefined where it names none. */
+function appKey(url: string): string | undefined {
+  const key = /^\/v1\/apps\/([^/?]+)\//i.exec(url)?.[1]
+  try {
+    return key && decodeURIComponent(key)
+  } catch {
+    // The router will say so.
+    return key
+  }
+}
+
 /**
  * Lets the web pages of an app call the public API: the Origin must be, byte for byte, one that the app lists. On paths that do not
  * name the app the bearer token does, so there any app's origin may ask; a token is never sent by itself, as a cookie would be.
@@ -27,7 +38,7 @@ export function cors(runtime: Runtime): RequestHandler {
     const { origin } = request.headers
     if (origin === undefined || !request.url.startsWith('/v1/')) return next()
     response.vary('Origin')
-    const key = /^\/v1\/apps\/([^/]+)\//.exec(request.originalUrl)?.[1]
+    const key = appKey(request.originalUrl)
     const allowed =
       key === undefined ? await anyOrigin() : new Set((await findByKey(runtime, key))?.settings.allowedOrigins)
     const permitted = allowed.has(origin)

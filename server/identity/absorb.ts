@@ -11,6 +11,7 @@ import { openProfile, sealProfile } from './findOrCreate.ts'
 import { moveAll } from './linkStore.ts'
 import type { Profile } from './proof.ts'
 import { deleteUser, listIdentities, updateUser, type UserRow } from './store.ts'
+import { isVouched } from './vouched.ts'
 
 type Joining = { app: App; into: UserRow; from: UserRow; origin: Origin; now: Date }
 
@@ -28,7 +29,7 @@ export async function absorbUser(runtime: Runtime, tx: Transaction, joining: Joi
   const wallets = (await listIdentities(tx, from.id)).filter(({ kind }) => kind === 'ton')
   const moved = await moveAll(tx, from.id, into.id)
   const signature = await joinSignatures(tx, into.id, from.id)
-  const profile = joinProfiles(openProfile(vault, into.profileSealed), openProfile(vault, from.profileSealed))
+  const profile = joinProfiles(app, openProfile(vault, into.profileSealed), openProfile(vault, from.profileSealed))
   await updateUser(tx, into.id, sealProfile(vault, profile))
   await deleteUser(tx, from.id)
   const userId = vault.ids.seal('usr', into.id)
@@ -57,9 +58,11 @@ async function joinSignatures(tx: Transaction, into: number, from: number): Prom
   return 'absorbed'
 }
 
-/** `theirs` has an address that was proved just now. */
-function joinProfiles(mine: Profile, theirs: Profile): Profile {
+/** `theirs` has an address that was proved just now, by the code that was read there. */
+function joinProfiles(app: App, mine: Profile, theirs: Profile): Profile {
   const { email, emailVerified, ...facts } = mine
-  const address = emailVerified === true ? { email, emailVerified } : {}
-  return { ...theirs, ...facts, ...address } as Profile
+  const joined = { ...theirs, ...facts, emailVerified: true }
+  if (!isVouched(app, mine) || email === theirs.email) return joined
+  const { emailVerified: _, ...rest } = joined
+  return { ...rest, email, ...(emailVerified !== undefined && { emailVerified }) } as Profile
 }

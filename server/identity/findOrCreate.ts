@@ -96,10 +96,17 @@ async function refresh(vault: Vault, tx: Transaction, known: FoundIdentity, proo
 /** `now` with each field that still is what the last login brought replaced by what this login brings. */
 function mergeProfile(now: Profile, brought: Profile, brings: Profile): Profile {
   const merged: Record<string, unknown> = { ...now }
-  for (const field of new Set([...Object.keys(brought), ...Object.keys(brings)]) as Set<keyof Profile>) {
-    if (merged[field] !== brought[field]) continue
-    if (brings[field] === undefined) delete merged[field]
-    else merged[field] = brings[field]
+  const put = (field: keyof Profile, value: string | boolean | undefined) => {
+    if (value === undefined) delete merged[field]
+    else merged[field] = value
+  }
+  for (const field of new Set([...Object.keys(brought), ...Object.keys(brings)]) as Set<keyof Profile>)
+    if (field !== 'emailVerified' && now[field] === brought[field]) put(field, brings[field])
+  // An address and what is known of it change together: a proof of the one before says nothing of the next.
+  if (now.email === brought.email || now.email === brings.email) {
+    const sameAsBrought = brought.email === now.email && brought.emailVerified === now.emailVerified
+    const provedSince = now.email === brings.email && now.emailVerified === true && !sameAsBrought
+    put('emailVerified', provedSince || brings.emailVerified)
   }
   return merged
 }

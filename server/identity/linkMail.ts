@@ -7,6 +7,7 @@ import { openProfile } from './findOrCreate.ts'
 import { linkCodeOf } from './link.ts'
 import { changeLinkCode, findLinkCode, listByEmail, listUnresolved } from './linkStore.ts'
 import type { Profile } from './proof.ts'
+import { isVouched } from './vouched.ts'
 
 /** More people than this do not share a mailbox. */
 const MOST_NAMESAKES = 50
@@ -59,7 +60,7 @@ async function findTarget(
   return namesakes
     .filter((user) => user.id !== userId && !user.blockedAt)
     .map((user) => ({ id: user.id, profile: openProfile(runtime.vault, user.profileSealed) }))
-    .find(({ profile }) => profile.emailVerified === true)
+    .find(({ profile }) => isVouched(app, profile))
 }
 
 /** Mails what a process that stopped between answer and mail has left; returns how many wishes it found. */

@@ -32,15 +32,26 @@ export function createVault(secretKey: Buffer): Vault {
   return {
     seal(text, place) {
       const nonce = freshNonce()
-      const cipher = createCipheriv('aes-256-gcm', encryption, nonce).setAAD(Buffer.from(place))
-      const body = Buffer.concat([cipher.update(text, 'utf8'), cipher.final()])
-      return Buffer.concat([Buffer.from([VERSION]), nonce, cipher.getAuthTag(), body])
+      const cipher = createCipheriv('aes-256-gcm', encryption, nonce).setAAD(bytesOf(place))
+      // A stream cipher: everything comes at once, and nothing is left for the end.
+      const body = cipher.update(text, 'utf8')
+      cipher.final()
+      const sealed = Buffer.allocUnsafe(HEAD_BYTES + body.length)
+      sealed[0] = VERSION
+      nonce.copy(sealed, 1)
+      cipher.getAuthTag().copy(sealed, 1 + NONCE_BYTES)
+      body.copy(sealed, HEAD_BYTES)
+      return sealed
     },
     open(sealed, place) {
-      if (sealed[0] !== VERSION || sealed.length < 29) throw new Error(`Unreadable sealed value in ${place}`)
-      const decipher = createDecipheriv('aes-256-gcm', encryption, sealed.subarray(1, 13)).setAAD(Buffer.from(place))
-      decipher.setAuthTag(sealed.subarray(13, 29))
-      return decipher.update(sealed.subarray(29), undefined, 'utf8') + decipher.final('utf8')
+      if (sealed[0] !== VERSION || sealed.length < HEAD_BYTES) throw new Error(`Unreadable sealed value in ${place}`)
+      const nonce = sealed.subarray(1, 1 + NONCE_BYTES)
+      const decipher = createDecipheriv('aes-256-gcm', encryption, nonce).setAAD(bytesOf(place))
+      decipher.setAuthTag(sealed.subarray(1 + NONCE_BYTES, HEAD_BYTES))
+      const body = decipher.update(sealed.subarray(HEAD_BYTES))
+      // Throws when a byte was changed: before this nothing of the body is believed.
+      decipher.final()
+      return body.toString('utf8')
     },
     hash: (value, purpose) => createHmac('sha256', searching).update(`${purpose}\0${value}`).digest(),
     ids: ids(derive('public ids')),
@@ -48,6 +59,18 @@ export function createVault(secretKey: Buffer): Vault {
 }
 
 const NONCE_BYTES = 12
+/** Before the text stand the version, the nonce and the tag of 16 bytes. */
+const HEAD_BYTES = 1 + NONCE_BYTES + 16
+
+/** Places are few and spelled in the code. */
+const placeBytes = new Map<string, Buffer>()
+
+function bytesOf(place: string): Buffer {
+  let bytes = placeBytes.get(place)
+  if (!bytes) placeBytes.set(place, (bytes = Buffer.from(place)))
+  return bytes
+}
+
 let drawn = Buffer.alloc(0)
 
 /** Random bytes are drawn from the system for many nonces at once, at a tenth of the price; each is used once. */

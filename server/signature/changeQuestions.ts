@@ -52,7 +52,7 @@ export async function changeQuestions(
     await tellByMail(runtime, tx, 'recovery_questions_updated', {
       app,
       userId,
-      to: contactOf(vault, user, before),
+      to: contactOf(vault, app, user, before),
       origin,
     })
     await recordAudit(tx, {

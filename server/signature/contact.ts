@@ -1,5 +1,7 @@
+import type { App } from '#server/app/app.ts'
 import { openProfile } from '#server/identity/findOrCreate.ts'
 import type { UserRow } from '#server/identity/store.ts'
+import { isVouched } from '#server/identity/vouched.ts'
 import type { Vault } from '#server/secret/vault.ts'
 import type { SignatureRow } from './store.ts'
 
@@ -10,10 +12,11 @@ export type Contact = { email: string; verified: boolean; locale: string | undef
  * was written down later counts only once the signature was shown for it (`verify` with `useEmail`): whoever steals a session may write down
  * their own, and a code sent there would be theirs. While no signature is set there is nothing to steal, and any address serves.
  */
-export function contactOf(vault: Vault, user: UserRow, row: SignatureRow | undefined): Contact | undefined {
-  const { email, emailVerified = false } = openProfile(vault, user.profileSealed)
-  if (email !== undefined && (emailVerified || row?.secret == null))
-    return { ...addressee(vault, user, email), verified: emailVerified }
+export function contactOf(vault: Vault, app: App, user: UserRow, row: SignatureRow | undefined): Contact | undefined {
+  const profile = openProfile(vault, user.profileSealed)
+  const verified = isVouched(app, profile)
+  if (profile.email !== undefined && (verified || row?.secret == null))
+    return { ...addressee(vault, user, profile.email), verified }
   return row?.secret != null && row.emailSealed ? addressee(vault, user, openEmail(vault, row.emailSealed)) : undefined
 }
 

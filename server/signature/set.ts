@@ -36,7 +36,12 @@ export async function setSignature(
     if (before?.secret != null) {
       const wrong = await judge(tx, userId, current, now)
       if (wrong) return wrong
-      await tellByMail(runtime, tx, 'signature_updated', { app, userId, to: contactOf(vault, user, before), origin })
+      await tellByMail(runtime, tx, 'signature_updated', {
+        app,
+        userId,
+        to: contactOf(vault, app, user, before),
+        origin,
+      })
     }
     await deleteCode(tx, userId)
     await saveSignature(tx, userId, {

@@ -93,7 +93,8 @@ function readProfile(claims: Record<string, unknown>): Profile {
   const isEmail = isLine(email) && email.length <= 254 && /^[^\s@]+@[^\s@]+$/.test(email)
   return {
     ...(isLine(name) && name.trim() !== '' && { name: name.trim() }),
-    ...(isEmail && { email, emailVerified: verified === true || verified === 'true' }),
+    ...(isEmail && { email }),
+    ...(isEmail && verified !== undefined && { emailVerified: verified === true || verified === 'true' }),
   }
 }
 

@@ -13,6 +13,7 @@ import type { TestServer } from '../support/server.ts'
 
 const texts: Record<string, [status: number, body: string]> = {
   '/ok': [204, ''],
+  '/gone': [410, ''],
   '/busy': [503, '{"error":"upstream is being restarted","request":"01J9Z0"}'],
 }
 
@@ -84,6 +85,10 @@ export async function addEvents(server: TestServer, app: App, users: string[]) {
     user: users[0]!,
     content: { symbol: 'ETH', amount: '0.5' },
   })
+  await runtime.outbox.pass()
+  // One that says that it is gone, so that the console has something to ask for a hand with.
+  await newEndpoint(server, app, `${sink}/gone`, { types: ['kyc.failed'], description: 'Moved away' })
+  await post(server, app, key, { type: 'kyc.failed', user: users[1]!, content: {} })
   await runtime.outbox.pass()
   clock.now = new Date()
   return {
