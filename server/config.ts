@@ -66,6 +66,12 @@ const variables = {
   SMTP_URL: optional.refine((value) => value === undefined || (/^smtps?:\/\/./.test(value) && URL.canParse(value)), {
     message: 'is not an smtp:// or smtps:// URL',
   }),
+  SMTP_RETURN_PATH: optional.refine(
+    (value) => value === undefined || /^[^\s@<>,;:"()[\]\\]+@[a-z0-9.-]+\.[a-z0-9-]+$/i.test(value),
+    {
+      message: 'is not a mail address',
+    },
+  ),
   SMTP_DKIM_DOMAIN: optional,
   SMTP_DKIM_SELECTOR: optional,
   SMTP_DKIM_KEY: optional.refine((value) => value === undefined || isPrivateKey(value), {
@@ -108,6 +114,7 @@ const examples: Record<keyof typeof variables, string> = {
   GATEHOUSE_TRUST_PROXY: '10.0.0.0/8',
   GATEHOUSE_ALLOW_NETWORKS: '10.20.0.0/16',
   SMTP_URL: 'smtps://user:password@mail.example.com:465',
+  SMTP_RETURN_PATH: 'bounces@example.com',
   SMTP_DKIM_DOMAIN: 'example.com',
   SMTP_DKIM_SELECTOR: 'gatehouse',
   SMTP_DKIM_KEY: 'the content of the PEM file (or SMTP_DKIM_KEY_FILE=/run/secrets/dkim.pem)',
@@ -136,6 +143,8 @@ export type Config = {
   readonly trustProxy: readonly string[]
   readonly allowNetworks: readonly string[]
   readonly smtpUrl: string | undefined
+  /** Where mail servers send what they could not deliver, instead of to the sender. */
+  readonly smtpReturnPath: string | undefined
   /** Signs what goes out over SMTP; the public half stands in DNS. */
   readonly dkim: { domainName: string; keySelector: string; privateKey: string } | undefined
   readonly tonApi: { url: string; key: string | undefined } | undefined
@@ -175,6 +184,7 @@ export function loadConfig(env: NodeJS.ProcessEnv): Config {
     trustProxy: values.GATEHOUSE_TRUST_PROXY,
     allowNetworks: values.GATEHOUSE_ALLOW_NETWORKS,
     smtpUrl: values.SMTP_URL,
+    smtpReturnPath: values.SMTP_RETURN_PATH,
     dkim: dkimOf(values),
     tonApi: apiOf(values.TON_API_URL, values.TON_API_KEY),
     tonTestnetApi: apiOf(values.TON_TESTNET_API_URL, values.TON_TESTNET_API_KEY),

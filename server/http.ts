@@ -15,6 +15,7 @@ import { settlePath } from './http/settlePath.ts'
 import { identityRoutes } from './identity/routes.ts'
 import { linkRoutes } from './identity/routesOfLinks.ts'
 import { notificationRoutes } from './notification/routes.ts'
+import { mailRoutes } from './notification/routesOfMails.ts'
 import type { Runtime } from './runtime.ts'
 import { sessionCheck, sessionRoutes } from './session/routes.ts'
 import { signatureRoutes } from './signature/routes.ts'
@@ -57,6 +58,7 @@ function createExpress(runtime: Runtime): Express {
   app.use(walletRoutes(runtime, body))
   app.use(webhookRoutes(runtime))
   app.use(emailRoutes(runtime))
+  app.use(mailRoutes(runtime))
   app.use(consoleRoutes(runtime, body))
   app.use(referencePages(runtime))
   app.use(consolePages())

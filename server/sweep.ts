@@ -3,7 +3,6 @@ import { appAt } from './app/app.ts'
 import { COOKIE_IDLE_MS } from './operator/tokens.ts'
 import { deleteExpiredOperatorTokens } from './operator/store.ts'
 import type { Transaction } from './db/database.ts'
-import { deleteOldEmails } from './email/store.ts'
 import { deleteOldHours } from './delivery/store.ts'
 import { MEMORY_MS as ANSWER_MEMORY_MS } from './event/once.ts'
 import { deleteOldAnswers } from './event/store.ts'
@@ -11,6 +10,7 @@ import { AppError } from './error.ts'
 import { unblockUser } from './identity/block.ts'
 import { mailPendingLinks } from './identity/linkMail.ts'
 import { deleteExpiredLinks } from './identity/linkStore.ts'
+import { keyOldUsers } from './personal/keyOldUsers.ts'
 import { systemActor } from './operator/audit.ts'
 import { applyRetention } from './retention/apply.ts'
 import { repeat, type Repeated } from './repeat.ts'
@@ -40,9 +40,6 @@ const KEY_MEMORY_MS = 86_400_000
 const HOURS_KEPT_MS = 90 * 86_400_000
 /** Longer than any access token lives. */
 const ERASURE_MEMORY_MS = 90_000_000
-/** Mails are kept for so long that a complaint about one can still be answered. */
-const EMAIL_MEMORY_MS = 30 * 86_400_000
-const MOST_EMAILS = 1_000
 
 export type Swept = {
   sessions: number
@@ -59,7 +56,8 @@ export type Swept = {
   /** Blocks that have run out, of users among others, who may come in again. */
   blocks: number
   erasures: number
-  emails: number
+  /** People from before there were personal keys who have one now. */
+  keyed: number
   /** Where the next pass goes on; 0 is the beginning. */
   next: number
 }
@@ -72,6 +70,7 @@ export async function sweep(runtime: Runtime, from = 0): Promise<Swept> {
   const now = runtime.now()
   const ago = (ms: number) => new Date(now.getTime() - ms)
   const { ended, next } = await endTimedOut(runtime, from, now)
+  if (runtime.personalKeys.remains) runtime.personalKeys.remains = !(await runtime.db.forget())
   await mailPendingLinks(runtime)
   // Each its own transaction: none of these needs another, and a login may come between.
   const transaction = <T>(work: (tx: Transaction) => Promise<T>) => runtime.db.transaction(work)
@@ -84,10 +83,10 @@ export async function sweep(runtime: Runtime, from = 0): Promise<Swept> {
     tokens: await transaction((tx) => deleteExpiredTokens(tx, ago(TOKEN_MEMORY_MS))),
     operatorTokens: await transaction((tx) => deleteExpiredOperatorTokens(tx, now, ago(COOKIE_IDLE_MS))),
     blocks: await endBlocks(runtime),
-    emails: await transaction((tx) => deleteOldEmails(tx, ago(EMAIL_MEMORY_MS), MOST_EMAILS)),
     keys: await transaction((tx) => deleteWithdrawnKeys(tx, ago(KEY_MEMORY_MS))),
     answers: await transaction((tx) => deleteOldAnswers(tx, ago(ANSWER_MEMORY_MS))),
     hours: await transaction((tx) => deleteOldHours(tx, Math.floor(ago(HOURS_KEPT_MS).getTime() / 3_600_000))),
+    keyed: await keyOldUsers(runtime),
     erasures: await transaction((tx) => deleteOldErasures(tx, ago(ERASURE_MEMORY_MS))),
     next,
   }

@@ -179,6 +179,19 @@ const rules: Rule[] = [
     tab: 'sso',
   },
   {
+    id: 'unsaid_email',
+    severity: 'medium',
+    title: 'E-mail addresses count as verified unless the tokenInfoURL says that they are not',
+    rule: 'OpenID Connect Core §5.7 · ASVS 5.0 6.4.4',
+    risk: 'If your system lets people in before they confirmed their address, a stranger’s account can wait under somebody’s address until they link it.',
+    cost: 'Your server has to answer email_verified; without it nobody gets a code to link an account.',
+    safer: ({ settings: { sso } }) =>
+      !sso.tokenInfoUrl || sso.requireEmailVerified
+        ? undefined
+        : { label: 'Ask for email_verified', patch: { sso: { requireEmailVerified: true } } },
+    tab: 'sso',
+  },
+  {
     id: 'loose_limits',
     severity: 'medium',
     title: 'One address may try to sign in more than 200 times a second',

@@ -88,6 +88,8 @@ const sso = z.strictObject({
   timeoutMs: z.number().int().min(100).max(10_000),
   /** Seconds the other server's clock may differ. */
   clockSkew: z.number().int().min(0).max(300),
+  /** Whether an e-mail address counts as the person's only when `email_verified` is true; otherwise it does unless that is false. */
+  requireEmailVerified: z.boolean().default(false),
 })
 
 const defaultSso: z.infer<typeof sso> = {
@@ -97,6 +99,7 @@ const defaultSso: z.infer<typeof sso> = {
   audiences: [],
   timeoutMs: 3000,
   clockSkew: 30,
+  requireEmailVerified: false,
 }
 
 function isCallable(text: string): boolean {

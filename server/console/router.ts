@@ -3,6 +3,7 @@ import { notificationsRouter } from '#server/delivery/console.ts'
 import { eventTypesRouter } from '#server/event/console.ts'
 import { emailTemplatesRouter } from '#server/email/console.ts'
 import { emailsRouter } from '#server/email/outboxConsole.ts'
+import { suppressionsRouter } from '#server/email/suppressionConsole.ts'
 import { usersRouter } from '#server/identity/console.ts'
 import {
   auditRouter,
@@ -18,6 +19,7 @@ import { keysRouter, tokensRouter } from '#server/token/console.ts'
 import { blocksRouter, trafficRouter } from '#server/traffic/console.ts'
 import { webhooksRouter } from '#server/webhook/console.ts'
 import { statsRouter } from '#server/stats/console.ts'
+import { noticesRouter } from './notices.ts'
 import { overviewRouter } from './overview.ts'
 import { router } from './trpc.ts'
 
@@ -26,6 +28,7 @@ export const consoleRouter = router({
   setup: setupRouter,
   auth: authRouter,
   overview: overviewRouter,
+  notices: noticesRouter,
   apps: appsRouter,
   apiKeys: apiKeysRouter,
   sso: ssoRouter,
@@ -34,6 +37,7 @@ export const consoleRouter = router({
   notifications: notificationsRouter,
   emailTemplates: emailTemplatesRouter,
   emails: emailsRouter,
+  suppressions: suppressionsRouter,
   sessions: sessionsRouter,
   users: usersRouter,
   tokens: tokensRouter,

@@ -9,11 +9,22 @@ import { subjectKey } from '#server/event/subject.ts'
 import { resolveSearch } from '#server/identity/search.ts'
 import { recordAudit } from '#server/operator/audit.ts'
 import { assertSees, type Operator } from '#server/operator/operator.ts'
+import { openPersonal } from '#server/personal/seal.ts'
 import type { Runtime } from '#server/runtime.ts'
 import { describeEvent, showDelivery, statuses, type Status } from './describe.ts'
-import { countLog, deliveriesOf, findListed, lastEvent, listLog, type LogFilter, type LogRow } from './logStore.ts'
+import {
+  countLog,
+  deliveriesOf,
+  findListed,
+  lastEvent,
+  listLog,
+  sumTries,
+  type LogFilter,
+  type LogRow,
+} from './logStore.ts'
 import { MOST_REPLAYED, replayMany, replayThese } from './replay.ts'
 
+const HOUR_MS = 3_600_000
 const id = z.string().max(64)
 const channels = ['webhook', 'inbox', 'telegram', 'email'] as const
 
@@ -82,9 +93,18 @@ const attemptShape = z.object({
       method: z.literal('POST'),
       url: z.string(),
       headers: z.record(z.string(), z.string()),
+      body: z.string().describe('The bytes of this try'),
       signedContent: z.string().describe('What the signature is computed over'),
     })
     .nullable(),
+  logoutToken: z
+    .object({
+      header: z.record(z.string(), z.unknown()),
+      claims: z.record(z.string(), z.unknown()),
+      checks: z.array(z.object({ name: z.string(), ok: z.boolean(), detail: z.string() })),
+    })
+    .nullable()
+    .describe('The logout token of this try, taken apart and judged as its receiver has to'),
   response: z
     .object({ headers: z.record(z.string(), z.string()), body: z.string(), truncated: z.boolean() })
     .nullable(),
@@ -102,8 +122,8 @@ async function showRows(runtime: Runtime, rows: LogRow[]): Promise<NotificationI
     ),
     ({ delivery }) => delivery.eventId,
   )
-  return rows.map((row) => {
-    const { user, title, body } = readPayload(vault.open(row.payloadSealed, 'events.payload'))
+  const show = async (row: LogRow): Promise<NotificationItem> => {
+    const { user, title, body } = readPayload(await openPersonal(runtime, db, row.payloadSealed, 'events.payload'))
     const deliveries = (owed.get(row.id) ?? []).map((one) => showDelivery(runtime, one))
     return {
       id: vault.ids.seal('evt', row.id),
@@ -118,7 +138,8 @@ async function showRows(runtime: Runtime, rows: LogRow[]): Promise<NotificationI
       status: urgency.find((status) => deliveries.some((one) => one.status === status)) ?? 'none',
       deliveries,
     }
-  })
+  }
+  return Promise.all(rows.map(show))
 }
 
 /** A filter from outside in the store's terms: ids opened, people found under every name they go by. */
@@ -239,6 +260,19 @@ export const notificationsRouter = router({
       return { count, capped: count >= MOST_COUNTED, replayable }
     }),
 
+  rate: procedure('view')
+    .meta(rest('GET', '/notifications/rate', 'Notifications', 'How many tries at endpoints were taken, in whole hours'))
+    .input(z.object({ appId: id.optional(), from: instantInput, to: instantInput }))
+    .output(z.object({ delivered: z.number(), failed: z.number() }))
+    .query(({ ctx, input }) => {
+      const { runtime, operator } = ctx
+      const app = input.appId === undefined ? undefined : (runtime.vault.ids.parse('app', input.appId) ?? -1)
+      const only = operator.appIds
+      const appIds = app === undefined ? only : only && !only.includes(app) ? [] : [app]
+      const hourOf = (at: Date) => Math.floor(at.getTime() / HOUR_MS)
+      return sumTries(runtime.db, { hours: [hourOf(input.from), hourOf(input.to)], appIds })
+    }),
+
   get: procedure('view')
     .meta(
       rest(
@@ -257,7 +291,9 @@ export const notificationsRouter = router({
         deliveries: z.array(
           deliveryShape.extend({
             seq: z.number().nullable(),
-            payload: z.string().describe('The bytes as they are sent'),
+            emailId: z.string().nullable().describe('The mail that this is, under Mails'),
+            payload: z.string().describe('The bytes as they are sent; of a logout token, the event that it is made of'),
+            logout: z.boolean().describe('Goes out as an OpenID Connect logout token'),
             attempts: z.array(attemptShape),
           }),
         ),

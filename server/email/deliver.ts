@@ -1,19 +1,14 @@
-import { appIn, type App } from '#server/app/app.ts'
-import type { Transaction } from '#server/db/database.ts'
-import { recordEvent } from '#server/event/record.ts'
+import { appIn } from '#server/app/app.ts'
 import type { Runtime } from '#server/runtime.ts'
-import { composeSource, type Letter } from './compose.ts'
+import { composeSource } from './compose.ts'
 import { openContent, sealContent } from './content.ts'
-import type { MailKind } from './kinds.ts'
 import { nextTry } from './schedule.ts'
 import type { Sent, Smtp } from './smtp.ts'
-import { findSuppression, insertAttempt, saveSuppression, updateLeased, type EmailRow } from './store.ts'
+import { settle } from './settle.ts'
+import { findSuppression, insertAttempt, updateLeased, type EmailRow } from './store.ts'
+import { suppress } from './suppress.ts'
 import { tellFallback } from './tellFallback.ts'
 import { writeLetter } from './write.ts'
-
-const DAY_MS = 86_400_000
-/** How long an address rests that put us off until the schedule was over. */
-const REST_MS = 7 * DAY_MS
 
 type End = Pick<EmailRow, 'status' | 'reason' | 'detail'>
 
@@ -28,16 +23,16 @@ export async function deliver(runtime: Runtime, smtp: Smtp | undefined, row: Ema
     runtime.log.error({ err: error, email: runtime.vault.ids.seal('eml', row.id) }, 'a mail failed on our side')
     const change = again(runtime, row, { outcome: 'again', response: 'Something failed on our side; see the log' })
     await runtime.db
-      .transaction((tx) => updateLeased(tx, row, change))
+      .transaction((tx) => settle(runtime, tx, row, change))
       .catch((error: unknown) => runtime.log.error({ err: error }, 'that a mail failed could not be written down'))
   }
 }
 
 async function attempt(runtime: Runtime, smtp: Smtp | undefined, row: EmailRow): Promise<void> {
-  const { db, vault } = runtime
+  const { db } = runtime
   const began = runtime.now()
   const end = (change: End & Partial<EmailRow>) =>
-    db.transaction((tx) => updateLeased(tx, row, { ...over, finishedAt: runtime.now(), ...change }))
+    db.transaction((tx) => settle(runtime, tx, row, { ...over, finishedAt: runtime.now(), ...change }))
 
   if (row.expiresAt && row.expiresAt <= began) {
     await end({ status: 'expired', reason: 'code_over', detail: 'Its code was over before it could be sent' })
@@ -51,13 +46,13 @@ async function attempt(runtime: Runtime, smtp: Smtp | undefined, row: EmailRow):
   const app = await appIn(runtime, db, row.appId)
   if (!app) return
 
-  const kept = row.contentSealed ? openContent(vault, row.contentSealed) : undefined
+  const kept = row.contentSealed ? await openContent(runtime, db, row.contentSealed) : undefined
   const written = kept ? undefined : await writeLetter(runtime, db, app, row)
   const letter = kept ? kept.letter : written!.letter
   if (written?.fallback) await tellFallback(runtime, app, row, written.fallback)
   const made: Partial<EmailRow> = written
     ? {
-        contentSealed: sealContent(vault, { letter, coveredParts: written.coveredParts }),
+        contentSealed: await sealContent(runtime, db, row.userId, { letter, coveredParts: written.coveredParts }),
         templateVersion: written.templateVersion,
         fallback: written.fallback,
       }
@@ -73,25 +68,23 @@ async function attempt(runtime: Runtime, smtp: Smtp | undefined, row: EmailRow):
   }
 
   const source = await composeSource(letter)
-  const sent = await smtp.send({ from: letter.from.address, to: letter.to }, source, async () => {
+  const sent = await smtp.send({ from: letter.from.address, to: letter.to, id: letter.ref }, source, async () => {
     const ours = await db.transaction((tx) => updateLeased(tx, row, { ...made, handedAt: runtime.now() }))
     if (!ours) throw new Error('Somebody else has taken this mail')
   })
   const now = runtime.now()
   await db.transaction(async (tx) => {
     const change = changeFor(runtime, row, sent, now)
-    if (!(await updateLeased(tx, row, { ...made, ...change }))) return
-    await insertAttempt(tx, {
-      emailId: row.id,
-      number: row.tries,
-      at: began,
-      durationMs: now.getTime() - began.getTime(),
-      outcome: sent.outcome,
-      status: sent.status ?? null,
-      response: sent.response,
-    })
+    const { outcome, status = null, response } = sent
+    const tried = { at: began, durationMs: now.getTime() - began.getTime(), outcome, status, response }
+    if (!(await settle(runtime, tx, row, { ...made, ...change }, tried))) return
+    await insertAttempt(tx, { emailId: row.id, number: row.tries, ...tried })
     if (sent.outcome === 'bounced' || (sent.outcome === 'again' && change.status === 'failed' && sent.status))
-      await suppress(runtime, tx, app, row, letter, sent, now)
+      await suppress(runtime, tx, app, row, {
+        to: letter.to,
+        forGood: sent.outcome === 'bounced',
+        reason: sent.response,
+      })
   })
   if (sent.outcome !== 'sent') runtime.log.warn({ email: letter.ref, ...sent }, 'a mail was not taken')
 }
@@ -129,30 +122,4 @@ function again(runtime: Runtime, row: EmailRow, sent: Sent): Partial<EmailRow> {
       finishedAt: now,
     }
   return { status: 'queued', leasedUntil: null, nextAt, reason: 'put_off', detail, handedAt: null }
-}
-
-async function suppress(
-  runtime: Runtime,
-  tx: Transaction,
-  app: App,
-  row: EmailRow,
-  letter: Letter,
-  sent: Sent,
-  now: Date,
-): Promise<void> {
-  await saveSuppression(tx, {
-    toHash: row.toHash,
-    toSealed: runtime.vault.seal(letter.to, 'emails.to'),
-    reason: sent.response,
-    createdAt: now,
-    until: sent.outcome === 'bounced' ? null : new Date(now.getTime() + REST_MS),
-  })
-  if (row.userId === null || sent.outcome !== 'bounced') return
-  const content = {
-    userId: runtime.vault.ids.seal('usr', row.userId),
-    kind: row.kind as MailKind,
-    reason: sent.response,
-    bouncedAt: now.toISOString(),
-  }
-  await recordEvent(runtime, tx, { app, type: 'email.bounced', userId: row.userId, content })
 }

@@ -1,4 +1,4 @@
-import { and, count, eq, gte, inArray, lte } from 'drizzle-orm'
+import { and, count, eq, gt, gte, inArray, isNull, lte, or } from 'drizzle-orm'
 import { byAge, type Place } from '#server/db/byAge.ts'
 import type { Reader, Transaction } from '#server/db/database.ts'
 import { apps, emails, emailSuppressions } from '#server/db/schema.ts'
@@ -52,16 +52,28 @@ export async function countEmails(db: Reader, filter: EmailFilter, most: number)
   return row!.n
 }
 
-/** Addresses that get no mail, newest first. */
-export function listSuppressions(db: Reader, limit: number, place: Place): PromiseLike<SuppressionRow[]> {
-  const { from, order } = byAge(emailSuppressions.id, place)
-  return db.select().from(emailSuppressions).where(from).orderBy(order).limit(limit)
+/** Addresses that get no mail at a moment. */
+export function listSuppressions(
+  db: Reader,
+  page: Place & { now: Date; limit: number; toHash?: Buffer | undefined },
+): PromiseLike<SuppressionRow[]> {
+  const { from, order } = byAge(emailSuppressions.id, page)
+  return db
+    .select()
+    .from(emailSuppressions)
+    .where(
+      and(
+        or(isNull(emailSuppressions.until), gt(emailSuppressions.until, page.now)),
+        from,
+        page.toHash ? eq(emailSuppressions.toHash, page.toHash) : undefined,
+      ),
+    )
+    .orderBy(order)
+    .limit(page.limit)
 }
 
-export async function deleteSuppression(tx: Transaction, id: number): Promise<boolean> {
-  const rows = await tx
-    .delete(emailSuppressions)
-    .where(eq(emailSuppressions.id, id))
-    .returning({ id: emailSuppressions.id })
-  return rows.length > 0
+/** @returns what was taken off the list */
+export async function deleteSuppression(tx: Transaction, id: number): Promise<SuppressionRow | undefined> {
+  const [row] = await tx.delete(emailSuppressions).where(eq(emailSuppressions.id, id)).returning()
+  return row
 }

@@ -1,31 +1,18 @@
 import * as z from 'zod'
-import {
-  instant,
-  instantInput,
-  MOST_COUNTED,
-  countedPageOf,
-  page,
-  pageInput,
-  pageOf,
-  placeOf,
-} from '#server/console/page.ts'
+import { instant, instantInput, MOST_COUNTED, countedPageOf, page, pageInput, placeOf } from '#server/console/page.ts'
 import { procedure, rest, router } from '#server/console/trpc.ts'
 import { AppError } from '#server/error.ts'
 import { recordAudit } from '#server/operator/audit.ts'
 import { assertSees, assertSeesAll, type Operator } from '#server/operator/operator.ts'
+import { openPersonal } from '#server/personal/seal.ts'
 import type { Runtime } from '#server/runtime.ts'
-import { parseAddress } from './address.ts'
+import { noteBounce } from './bounce.ts'
 import { composeSource, headersOf } from './compose.ts'
 import { openContent } from './content.ts'
-import { kinds } from './kinds.ts'
-import {
-  countEmails,
-  deleteSuppression,
-  listEmails,
-  listSuppressions,
-  type EmailFilter,
-  type ListedEmail,
-} from './listStore.ts'
+import { readDeliveryStatus } from './deliveryStatus.ts'
+import { kinds, noticeKinds } from './kinds.ts'
+import { countEmails, listEmails, type EmailFilter, type ListedEmail } from './listStore.ts'
+import { hashAddress } from './queue.ts'
 import { COVERED } from './render.ts'
 import { resendEmail } from './resend.ts'
 import { listAttempts } from './store.ts'
@@ -43,11 +30,13 @@ const statuses = [
   'unconfirmed',
 ] as const
 
+const mailKinds = [...kinds, ...noticeKinds] as const
+
 const item = z.object({
   id: z.string(),
   app: z.object({ id: z.string(), name: z.string() }),
   userId: z.string().nullable(),
-  kind: z.enum(kinds),
+  kind: z.enum(mailKinds),
   locale: z.string(),
   to: z.string(),
   subject: z.string().nullable().describe('Null until it is written out'),
@@ -84,15 +73,16 @@ const detail = item.extend({
   ),
 })
 
-function show({ vault }: Runtime, { mail, appName }: ListedEmail): z.infer<typeof item> {
-  const content = mail.contentSealed && openContent(vault, mail.contentSealed)
+async function show(runtime: Runtime, { mail, appName }: ListedEmail): Promise<z.infer<typeof item>> {
+  const { db, vault } = runtime
+  const content = mail.contentSealed && (await openContent(runtime, db, mail.contentSealed))
   return {
     id: vault.ids.seal('eml', mail.id),
     app: { id: vault.ids.seal('app', mail.appId), name: appName },
     userId: mail.userId === null ? null : vault.ids.seal('usr', mail.userId),
-    kind: mail.kind as (typeof kinds)[number],
+    kind: mail.kind as (typeof mailKinds)[number],
     locale: mail.locale,
-    to: vault.open(mail.toSealed, 'emails.to'),
+    to: await openPersonal(runtime, db, mail.toSealed, 'emails.to'),
     subject: content ? content.coveredParts.subject : null,
     status: mail.status,
     reason: mail.reason,
@@ -109,12 +99,12 @@ function show({ vault }: Runtime, { mail, appName }: ListedEmail): z.infer<typeo
 
 async function showDetail(runtime: Runtime, listed: ListedEmail, revealed: boolean): Promise<z.infer<typeof detail>> {
   const { mail } = listed
-  const content = mail.contentSealed && openContent(runtime.vault, mail.contentSealed)
+  const content = mail.contentSealed && (await openContent(runtime, runtime.db, mail.contentSealed))
   const letter = content && (revealed ? content.letter : { ...content.letter, ...content.coveredParts })
   const source = letter ? await composeSource(letter) : null
   const attempts = await listAttempts(runtime.db, mail.id)
   return {
-    ...show(runtime, listed),
+    ...(await show(runtime, listed)),
     templateVersion: mail.templateVersion,
     resendOf: mail.resendOf === null ? null : runtime.vault.ids.seal('eml', mail.resendOf),
     from: letter ? `${letter.from.name} <${letter.from.address}>` : null,
@@ -134,6 +124,17 @@ async function showDetail(runtime: Runtime, listed: ListedEmail, revealed: boole
   }
 }
 
+const bounced = z.object({
+  emailId: z.string(),
+  outcome: z
+    .enum(['bounced', 'failed', 'known', 'ignored'])
+    .describe('bounced: the address gets no more; ignored: it tells of no failure; known: it was told before'),
+})
+const notAReport = () =>
+  new AppError('invalid_request', 'This is no delivery status notification about a mail of ours', {
+    errors: [{ path: 'message', message: 'must be a multipart/report (RFC 3464) that names the mail it is about' }],
+  })
+
 async function getEmail(runtime: Runtime, operator: Operator, text: string): Promise<ListedEmail> {
   const number = runtime.vault.ids.parse('eml', text)
   const [row] = number === undefined ? [] : await listEmails(runtime.db, { id: number, limit: 1 })
@@ -150,7 +151,7 @@ export const emailsRouter = router({
         ...pageInput,
         appId: id.optional(),
         userId: id.optional(),
-        kind: z.enum(kinds).optional(),
+        kind: z.enum(mailKinds).optional(),
         status: z.enum(statuses).optional(),
         q: z.string().trim().max(300).optional().describe('An address or the id of a mail'),
         from: instantInput.optional(),
@@ -173,15 +174,14 @@ export const emailsRouter = router({
         listEmails(runtime.db, { ...filter, ...placeOf({ cursor, sort }), limit: limit + 1 }),
         countEmails(runtime.db, filter, MOST_COUNTED),
       ])
-      return {
-        ...page(
-          rows,
-          limit,
-          (row) => show(runtime, row),
-          ({ mail }) => [mail.id],
-        ),
-        total,
-      }
+      const listed = page(
+        rows,
+        limit,
+        (row) => row,
+        ({ mail }) => [mail.id],
+      )
+      const items = await Promise.all(listed.items.map((row) => show(runtime, row)))
+      return { items, nextCursor: listed.nextCursor, total }
     }),
 
   get: procedure('view')
@@ -223,55 +223,43 @@ export const emailsRouter = router({
       return { emailId: ctx.runtime.vault.ids.seal('eml', number) }
     }),
 
-  suppressions: procedure('view')
-    .meta(rest('GET', '/email-suppressions', 'Mails', 'Addresses that refused mail and get no more'))
-    .input(z.object(pageInput))
-    .output(
-      pageOf(
-        z.object({
-          id: z.string(),
-          address: z.string(),
-          reason: z.string(),
-          createdAt: instant,
-          until: instant.nullable(),
-        }),
+  bounced: procedure('support')
+    .meta(
+      rest(
+        'POST',
+        '/emails/bounces',
+        'Mails',
+        'A delivery status notification (RFC 3464) that came back for some mail',
       ),
     )
-    .query(async ({ ctx, input }) => {
-      assertSeesAll(ctx.operator)
-      const { vault, db } = ctx.runtime
-      const rows = await listSuppressions(db, input.limit + 1, placeOf(input))
-      return page(
-        rows,
-        input.limit,
-        (row) => ({
-          id: vault.ids.seal('sup', row.id),
-          address: vault.open(row.toSealed, 'emails.to'),
-          reason: row.reason,
-          createdAt: row.createdAt.toISOString(),
-          until: row.until?.toISOString() ?? null,
-        }),
-        (row) => [row.id],
-      )
-    }),
-
-  unsuppress: procedure('support')
-    .meta(rest('DELETE', '/email-suppressions/{id}', 'Mails', 'Let mail go to an address again'))
-    .input(z.strictObject({ id }))
-    .output(z.void())
+    .input(z.strictObject({ message: z.string().min(1).describe('The whole message, as the mail server wrote it') }))
+    .output(bounced)
     .mutation(async ({ ctx, input }) => {
       assertSeesAll(ctx.operator)
-      const { runtime, actor } = ctx
-      const number = runtime.vault.ids.parse('sup', input.id) ?? -1
-      await runtime.db.transaction(async (tx) => {
-        if (!(await deleteSuppression(tx, number))) throw new AppError('not_found', 'There is no such address')
-        await recordAudit(tx, {
-          at: runtime.now(),
-          actor,
-          action: 'email.unsuppress',
-          target: { kind: 'suppression', id: number },
-        })
-      })
+      const report = await readDeliveryStatus(input.message)
+      if (!report) throw notAReport()
+      const { mail } = await getEmail(ctx.runtime, ctx.operator, report.ref)
+      if (report.action !== 'failed') return { emailId: report.ref, outcome: 'ignored' as const }
+      return { emailId: report.ref, outcome: await noteBounce(ctx.runtime, ctx.actor, mail, report) }
+    }),
+
+  bounce: procedure('support')
+    .meta(rest('POST', '/emails/{id}/bounce', 'Mails', 'The same for one mail, as mail services report it'))
+    .input(
+      z.strictObject({
+        id,
+        status: z
+          .string()
+          .regex(/^[45]\.\d{1,3}\.\d{1,3}$/)
+          .describe('Enhanced status code (RFC 3463), such as 5.1.1'),
+        detail: z.string().max(2_000).default('').describe('What the other server said'),
+      }),
+    )
+    .output(bounced)
+    .mutation(async ({ ctx, input }) => {
+      assertSeesAll(ctx.operator)
+      const { mail } = await getEmail(ctx.runtime, ctx.operator, input.id)
+      return { emailId: input.id, outcome: await noteBounce(ctx.runtime, ctx.actor, mail, input) }
     }),
 
   server: procedure('view')
@@ -288,5 +276,5 @@ export const emailsRouter = router({
 function search({ vault }: Runtime, q: string): EmailFilter {
   const number = vault.ids.parse('eml', q)
   if (number !== undefined) return { id: number }
-  return { toHash: vault.hash((parseAddress(q) ?? q).toLowerCase(), 'emails.to') }
+  return { toHash: hashAddress(vault, q) }
 }

@@ -6,7 +6,7 @@ import type { Values } from './variables.ts'
 export type Rendered = TemplateContent
 
 /** @throws Error of the first part that cannot be rendered; `part` tells which */
-export function render(content: TemplateContent, values: Values): Rendered {
+export function render(content: TemplateContent, values: object): Rendered {
   const one = (part: keyof TemplateContent, more?: object): string => {
     const escaping = part === 'html' ? 'html' : 'none'
     try {

@@ -51,7 +51,10 @@ export async function claimEmails(
 }
 
 /** Mails whose process died while it had them: those of which nothing had left are queued again, the others may have arrived. */
-export async function releaseOrphans(tx: Transaction, now: Date): Promise<{ queued: number; unconfirmed: number }> {
+export async function releaseOrphans(
+  tx: Transaction,
+  now: Date,
+): Promise<{ queued: number; unconfirmed: Pick<EmailRow, 'deliveryId' | 'status' | 'finishedAt'>[] }> {
   const orphaned = and(isSending, lt(emails.leasedUntil, now))
   const queued = await tx
     .update(emails)
@@ -69,8 +72,8 @@ export async function releaseOrphans(tx: Transaction, now: Date): Promise<{ queu
       finishedAt: now,
     })
     .where(and(orphaned, isNotNull(emails.handedAt)))
-    .returning({ id: emails.id })
-  return { queued: queued.length, unconfirmed: unconfirmed.length }
+    .returning({ deliveryId: emails.deliveryId, status: emails.status, finishedAt: emails.finishedAt })
+  return { queued: queued.length, unconfirmed }
 }
 
 /** Changes a mail that is still ours (leased until the same moment); false when it is not. */
@@ -83,6 +86,17 @@ export async function updateLeased(
     .update(emails)
     .set(change)
     .where(and(eq(emails.id, mail.id), isSending, eq(emails.leasedUntil, mail.leasedUntil!)))
+    .returning({ id: emails.id })
+  return rows.length > 0
+}
+
+/** Changes a mail that has left, or may have; false when it has not, or came back before. */
+export async function updateGone(tx: Transaction, id: number, change: Partial<EmailRow>): Promise<boolean> {
+  const left = or(inArray(emails.status, ['sent', 'unconfirmed']), and(isSending, isNotNull(emails.handedAt)))
+  const rows = await tx
+    .update(emails)
+    .set(change)
+    .where(and(eq(emails.id, id), left))
     .returning({ id: emails.id })
   return rows.length > 0
 }
@@ -137,7 +151,15 @@ export async function findSuppression(db: Reader, toHash: Buffer, now: Date): Pr
   return row
 }
 
+/** Keeps mails away from an address; one that gets none for good stays so. */
 export async function saveSuppression(tx: Transaction, row: typeof emailSuppressions.$inferInsert): Promise<void> {
   const { toHash: _, ...rest } = row
-  await tx.insert(emailSuppressions).values(row).onConflictDoUpdate({ target: emailSuppressions.toHash, set: rest })
+  await tx
+    .insert(emailSuppressions)
+    .values(row)
+    .onConflictDoUpdate({
+      target: emailSuppressions.toHash,
+      set: rest,
+      ...(row.until !== null && { setWhere: isNotNull(emailSuppressions.until) }),
+    })
 }

@@ -124,7 +124,7 @@ export const eventTypesRouter = router({
         webhook: z.object({ standard: z.string(), extended: z.string() }).describe('JSON, as it would be sent'),
         telegram: z.string().describe('HTML as Telegram reads it'),
         inbox: z.object({ title: z.string(), body: z.string(), type: z.string(), group: z.enum(groups) }),
-        email: z.object({ subject: z.string(), text: z.string() }),
+        email: z.object({ from: z.string(), subject: z.string(), html: z.string(), text: z.string() }),
       }),
     )
     .mutation(async ({ ctx, input }) => {

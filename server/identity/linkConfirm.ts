@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import type { App } from '#server/app/app.ts'
 import type { Transaction } from '#server/db/database.ts'
 import { AppError } from '#server/error.ts'
 import type { Runtime } from '#server/runtime.ts'
@@ -14,6 +15,7 @@ import { linkCodeOf, linkLocked, refuseLinkLocked } from './link.ts'
 import { changeLinkCode, findLinkCode, type LinkCodeRow } from './linkStore.ts'
 import type { Profile } from './proof.ts'
 import { findUser, type UserRow } from './store.ts'
+import { isVouched } from './vouched.ts'
 
 export const linkConfirmation = z.strictObject({
   code: codeText,
@@ -58,7 +60,7 @@ export async function confirmLink(
       throw new AppError('session_revoked', 'This account no longer exists', { details: { reason: 'user_erased' } })
     if (!isLive(row, now)) throw codeInvalid()
     if (!isCode(vault, linkCodeOf(userId), input.code, row.codeHash)) return countTry(tx, row, now)
-    const from = target === row.targetId ? await usable(runtime, tx, into, row) : undefined
+    const from = target === row.targetId ? await usable(runtime, tx, app, into, row) : undefined
     if (!from) throw codeInvalid()
     const refusal = (await judged(tx, userId, own, now)) ?? (await judged(tx, from.id, others, now))
     if (refusal) return refusal
@@ -93,13 +95,14 @@ async function judged(tx: Transaction, userId: number, compared: Compared | unde
 async function usable(
   runtime: Runtime,
   tx: Transaction,
+  app: App,
   into: UserRow,
   row: LinkCodeRow,
 ): Promise<UserRow | undefined> {
   const from = row.targetId === null ? undefined : await findUser(tx, row.targetId)
   if (!from || from.id === into.id || from.appId !== into.appId || from.blockedAt) return undefined
-  const { emailVerified } = openProfile(runtime.vault, from.profileSealed)
-  return emailVerified === true && from.emailHash?.equals(row.emailHash) ? from : undefined
+  const isTheirs = isVouched(app, await openProfile(runtime, tx, from.profileSealed))
+  return isTheirs && from.emailHash?.equals(row.emailHash) ? from : undefined
 }
 
 async function countTry(tx: Transaction, row: LinkCodeRow, now: Date): Promise<AppError> {

@@ -3,7 +3,7 @@ export type Profile = {
   name?: string
   username?: string
   email?: string
-  /** False for an address the person merely wrote down: it proves nothing and joins no accounts. */
+  /** Whether a login or a mailed code proved the address; false for one the person merely wrote down, absent where an app's server said nothing (vouched.ts). */
   emailVerified?: boolean
   language?: string
   photoUrl?: string

@@ -1,5 +1,6 @@
 import type { Transaction } from '#server/db/database.ts'
 import { deleteOldEvents } from '#server/delivery/logStore.ts'
+import { deleteOldEmails } from '#server/email/store.ts'
 import { setFact } from '#server/operator/store.ts'
 import type { Runtime } from '#server/runtime.ts'
 import { deleteFigures } from '#server/stats/store.ts'
@@ -40,6 +41,7 @@ export async function applyRetention(runtime: Runtime): Promise<Report> {
   await remove('events', before(kept.events) ?? before(kept.undelivered), (tx, at) =>
     deleteOldEvents(tx, kept.events === null ? NEVER : at, before(kept.undelivered) ?? NEVER, CHUNK),
   )
+  await remove('emails', before(kept.emails), (tx, at) => deleteOldEmails(tx, at, CHUNK))
   await remove('tries', before(kept.tries), (tx, at) => deleteTries(tx, inSteps(at, 60), CHUNK))
   await remove('findings', before(kept.findings), (tx, at) => deleteFindings(tx, at, CHUNK))
   for (const [kind, minutes] of [

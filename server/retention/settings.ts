@@ -12,6 +12,8 @@ export const retention = z.strictObject({
   events: days(1).nullable(),
   /** Events of which a delivery is dead or held: so long they can be sent again. */
   undelivered: days(1).nullable(),
+  /** Mails, counted from when they were written: so long a complaint about one can be answered. */
+  emails: days(1).nullable(),
   /** Tries to sign in by address and device. */
   tries: days(1).nullable(),
   findings: days(1).nullable(),
@@ -26,6 +28,7 @@ export const defaultRetention: Retention = {
   endedSessions: 90,
   events: 90,
   undelivered: 180,
+  emails: 30,
   tries: 30,
   findings: 180,
   minutes: 3,

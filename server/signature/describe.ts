@@ -1,3 +1,4 @@
+import { appIn } from '#server/app/app.ts'
 import { findUser } from '#server/identity/store.ts'
 import type { Runtime } from '#server/runtime.ts'
 import { contactOf } from './contact.ts'
@@ -19,12 +20,13 @@ export type SignatureState = {
 
 export async function describeSignature(runtime: Runtime, userId: number): Promise<SignatureState> {
   const [user, row] = [await findUser(runtime.db, userId), await findSignature(runtime.db, userId)]
+  const app = user && (await appIn(runtime, runtime.db, user.appId))
   const ahead = (at: Date | null | undefined) => (at && at > runtime.now() ? at.toISOString() : null)
   return {
     set: row?.secret != null,
     changedAt: row?.changedAt?.toISOString() ?? null,
-    email: (user && contactOf(runtime.vault, user, row)?.email) ?? null,
-    recoveryQuestions: openQuestions(runtime.vault, row?.questionsSealed ?? null),
+    email: (app && (await contactOf(runtime, runtime.db, app, user, row))?.email) ?? null,
+    recoveryQuestions: await openQuestions(runtime, runtime.db, row?.questionsSealed ?? null),
     lockedUntil: ahead(row?.lockedUntil),
     resetLockedUntil: ahead(row?.resetLockedUntil),
   }

@@ -36,13 +36,18 @@ export async function setSignature(
     if (before?.secret != null) {
       const wrong = await judge(tx, userId, current, now)
       if (wrong) return wrong
-      await tellByMail(runtime, tx, 'signature_updated', { app, userId, to: contactOf(vault, user, before), origin })
+      await tellByMail(runtime, tx, 'signature_updated', {
+        app,
+        userId,
+        to: await contactOf(runtime, tx, app, user, before),
+        origin,
+      })
     }
     await deleteCode(tx, userId)
     await saveSignature(tx, userId, {
       secret,
       changedAt: now,
-      ...(before?.secret == null && { emailSealed: sealOwnEmail(vault, user) }),
+      ...(before?.secret == null && { emailSealed: await sealOwnEmail(runtime, tx, user) }),
     })
     await recordAudit(tx, {
       at: now,

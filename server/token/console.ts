@@ -26,7 +26,7 @@ export const tokensRouter = router({
     .input(z.strictObject({ token }))
     .output(
       z.object({
-        kind: z.enum(['jwt', 'opaque', 'refresh', 'apiKey', 'operatorToken', 'unknown']),
+        kind: z.enum(['jwt', 'opaque', 'refresh', 'logout', 'apiKey', 'operatorToken', 'unknown']),
         header: z.record(z.string(), z.unknown()).nullable(),
         claims: z.record(z.string(), z.unknown()).nullable(),
         valid: z.boolean(),

@@ -136,6 +136,9 @@ function metadata(issuer: string, grants: string[]) {
     revocation_endpoint: `${issuer}/oauth/revoke`,
     revocation_endpoint_auth_methods_supported: auth,
     grant_types_supported: ['refresh_token', ...grants],
+    // OpenID Connect Back-Channel Logout 1.0 §2.1; where to is a webhook endpoint of the app.
+    backchannel_logout_supported: true,
+    backchannel_logout_session_supported: true,
     response_types_supported: [],
     subject_types_supported: ['public'],
     id_token_signing_alg_values_supported: ['EdDSA'],

@@ -1,4 +1,4 @@
-import { and, asc, count, eq, gte, inArray, isNotNull, sql } from 'drizzle-orm'
+import { and, asc, count, desc, eq, gte, inArray, isNotNull, sql } from 'drizzle-orm'
 import type { Reader, Transaction } from '#server/db/database.ts'
 import { apps, deliveries, laneHours, webhookEndpoints } from '#server/db/schema.ts'
 import { param, statement } from '#server/db/statement.ts'
@@ -38,6 +38,16 @@ export async function findEndpointState(db: Reader, id: number) {
 
 export function listEndpoints(db: Reader, appId: number): PromiseLike<EndpointRow[]> {
   return db.select().from(webhookEndpoints).where(eq(webhookEndpoints.appId, appId)).orderBy(asc(webhookEndpoints.id))
+}
+
+/** Endpoints that Gatehouse gave up, of all apps, the last one first. */
+export function listDisabled(db: Reader): PromiseLike<EndpointRow[]> {
+  return db
+    .select()
+    .from(webhookEndpoints)
+    .where(eq(webhookEndpoints.state, 'disabled'))
+    .orderBy(desc(webhookEndpoints.stateAt))
+    .limit(200)
 }
 
 export async function insertEndpoint(

@@ -110,13 +110,19 @@ test('a suppressed address shows with its reason and gets mail again once it is 
   await server.runtime.mailer.pass()
   const { items } = (await ask('GET', '/email-suppressions')).body as any
   expect(items).toMatchObject([
-    { address: 'ada@example.org', reason: expect.stringContaining('no such mailbox'), until: null },
+    { address: 'a••@example.org', reason: expect.stringContaining('no such mailbox'), until: null },
   ])
+  expect((await ask('GET', '/email-suppressions?q=ADA@example.org')).body['items']).toHaveLength(1)
+  expect((await ask('GET', '/email-suppressions?q=eve@example.org')).body['items']).toEqual([])
   gone = false
   expect((await ask('DELETE', `/email-suppressions/${items[0].id}`)).status).toBe(204)
   await queueMail(server, { app, kind: 'signature_updated' })
   await server.runtime.mailer.pass()
   expect(smtp.received).toHaveLength(1)
+  expect((await ask('DELETE', `/email-suppressions/${items[0].id}`)).status).toBe(404)
+  expect((await ask('GET', '/audit?action=email.unsuppress')).body['items']).toMatchObject([
+    { target: { kind: 'suppression', label: 'a••@example.org' } },
+  ])
 })
 
 test('the server is named without its password', async () => {

@@ -1,6 +1,8 @@
 import { generateKeyPairSync } from 'node:crypto'
+import { dkimVerify } from 'mailauth'
 import { expect, test } from 'vitest'
 import { eventsOf } from '../../server/delivery/store.ts'
+import { kinds } from '../../server/email/kinds.ts'
 import { claimEmails, findSuppression, listAttempts, updateEmail } from '../../server/email/store.ts'
 import { brandedApp, mailRow, queueMail, someUser } from '../support/mail.ts'
 import { operatorToken } from '../support/operator.ts'
@@ -168,14 +170,33 @@ test('what a process that died had taken is sent again, unless it may have arriv
 
 test('with a DKIM key every mail is signed, and half of the settings stops the start', async () => {
   const smtp = await startSmtp()
-  const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
+  const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
   const SMTP_DKIM_KEY = privateKey.export({ type: 'pkcs8', format: 'pem' }) as string
   const dkim = { SMTP_DKIM_DOMAIN: 'quest.example', SMTP_DKIM_SELECTOR: 'gatehouse', SMTP_DKIM_KEY }
   const server = await startServer({ env: { SMTP_URL: smtp.url, ...dkim } })
-  await queueMail(server, { app: await brandedApp(server), kind: 'signature_updated' })
+  const app = await brandedApp(server)
+  for (const kind of kinds) await queueMail(server, { app, kind, locale: 'zh-CN' })
   await server.runtime.mailer.pass()
-  const source = smtp.received[0]!.source.replace(/\r\n[ \t]+/g, ' ')
-  expect(source).toMatch(/^DKIM-Signature: v=1; a=rsa-sha256; c=relaxed\/relaxed; d=quest\.example; .*s=gatehouse;/)
+  // Another implementation, which is told of our key as by DNS.
+  const record = `v=DKIM1; k=rsa; p=${publicKey.export({ type: 'spki', format: 'der' }).toString('base64')}`
+  const resolver = (name: string) => Promise.resolve(name === 'gatehouse._domainkey.quest.example' ? [[record]] : [])
+  const verdicts = async (source: string) =>
+    (await dkimVerify(Buffer.from(source), { resolver })).results.map(({ status, signingDomain, signingHeaders }) => ({
+      result: status.result,
+      aligned: status.aligned,
+      signingDomain,
+      signs: signingHeaders?.keys,
+    }))
+  expect(smtp.received).toHaveLength(kinds.length)
+  for (const { source } of smtp.received) {
+    const [verdict, ...more] = await verdicts(source)
+    expect(verdict).toMatchObject({ result: 'pass', aligned: 'quest.example', signingDomain: 'quest.example' })
+    for (const header of ['From', 'To', 'Subject', 'Date', 'Message-ID', 'Reply-To', 'Content-Type'])
+      expect(verdict!.signs).toMatch(new RegExp(`(^|: )${header}(:|$)`, 'i'))
+    expect(more).toEqual([])
+    expect(await verdicts(source.replace('Subject: ', 'Subject: x'))).toMatchObject([{ result: 'fail' }])
+    expect(await verdicts(`${source.trimEnd()}x\r\n`)).not.toMatchObject([{ result: 'pass' }])
+  }
   await expect(startServer({ env: { ...dkim, SMTP_DKIM_KEY: '' } })).rejects.toThrow('SMTP_DKIM_KEY is not set')
   await expect(startServer({ env: { ...dkim, SMTP_DKIM_KEY: 'x' } })).rejects.toThrow(
     'SMTP_DKIM_KEY is not a private key',

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { applyRetention } from '../../server/retention/apply.ts'
 import { sweep } from '../../server/sweep.ts'
+import { brandedApp, mailRow, queueMail } from '../support/mail.ts'
 import { bearer, operatorToken } from '../support/operator.ts'
 import { call } from '../support/server.ts'
 import { checkSession, signInWithTelegram, telegramApp } from '../support/signIn.ts'
@@ -38,6 +39,25 @@ test('what is older than its retention goes, the rest stays, and the report says
   expect((await applyRetention(server.runtime)).removed).toEqual({})
   // What lives is never removed, however old.
   expect((await manage(world, 'GET', `/sessions/${live.body['session'].id}`)).status).toBe(200)
+})
+
+test('mails go after thirty days, or as long as an owner says, and those on their way never', async () => {
+  const world = await watched()
+  const { server } = world
+  const app = await brandedApp(server, { slug: 'mails' })
+  const kept = await queueMail(server, { app, kind: 'signature_updated' })
+  await server.runtime.mailer.pass()
+  expect((await manage(world, 'GET', '/retention')).body['retention']).toMatchObject({ emails: 30 })
+  server.clock.pass(days(30))
+  expect((await applyRetention(server.runtime)).removed).not.toHaveProperty('emails')
+  const waiting = await queueMail(server, { app, kind: 'signature_updated' })
+  server.clock.pass(days(1))
+  expect((await applyRetention(server.runtime)).removed).toMatchObject({ emails: 1 })
+  expect(await mailRow(server, kept)).toBeUndefined()
+  await manage(world, 'PATCH', '/retention', { emails: 1 })
+  server.clock.pass(days(9))
+  await applyRetention(server.runtime)
+  expect(await mailRow(server, waiting)).toMatchObject({ status: 'queued' })
 })
 
 test('an owner sets how long each kind is kept; nobody else does', async () => {

@@ -119,6 +119,7 @@ describe('the security posture', () => {
     expect(before.weaknesses.map((weakness) => weakness.id)).toEqual([
       'refresh_reuse',
       'no_audience',
+      'unsaid_email',
       'open_token_info',
     ])
     expect(before.weaknesses[0]).toMatchObject({

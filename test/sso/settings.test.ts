@@ -28,6 +28,7 @@ describe('the settings of SSO', () => {
       audiences: [],
       timeoutMs: 3000,
       clockSkew: 30,
+      requireEmailVerified: false,
       headerNames: [],
     })
   })

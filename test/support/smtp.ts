@@ -3,7 +3,8 @@ import { simpleParser, type ParsedMail } from 'mailparser'
 import { SMTPServer, type SMTPServerOptions } from 'smtp-server'
 import { onTestFinished } from 'vitest'
 
-export type Received = { from: string; to: string[]; source: string; parsed: ParsedMail }
+/** `dsn` is what the envelope asks of notifications (RFC 3461). */
+export type Received = { from: string; to: string[]; dsn?: unknown; source: string; parsed: ParsedMail }
 
 export type TestSmtp = {
   url: string
@@ -25,11 +26,12 @@ export async function startSmtp(options: SMTPServerOptions & { port?: number } =
       stream.on('data', (chunk: Buffer) => chunks.push(chunk))
       stream.on('end', () => {
         const source = Buffer.concat(chunks)
-        const { mailFrom, rcptTo } = session.envelope
+        const { mailFrom, rcptTo, dsn } = session.envelope
         void simpleParser(source).then((parsed) => {
           received.push({
             from: mailFrom ? mailFrom.address : '',
             to: rcptTo.map(({ address }) => address),
+            dsn,
             source: source.toString('utf8'),
             parsed,
           })

@@ -5,6 +5,8 @@ import { cliActor } from '../../server/operator/audit.ts'
 import { createOperator } from '../../server/operator/create.ts'
 import type { App } from '../../server/app/app.ts'
 import type { Role } from '../../server/operator/operator.ts'
+import { addressee } from '../../server/email/queue.ts'
+import { saveSuppression } from '../../server/email/store.ts'
 import { queueMail } from '../support/mail.ts'
 import { password } from '../support/operator.ts'
 import { local } from '../support/events.ts'
@@ -209,5 +211,20 @@ async function sendMails(server: TestServer, app: App, user: string): Promise<st
   ] as const)
     await queueMail(server, { ...mail, kind, to, variables: facts })
   await server.runtime.mailer.pass()
+  await refuseMail(
+    server,
+    'gone@mail.quest.example.com',
+    '550 5.1.1 <…>: Recipient address rejected: User unknown',
+    null,
+  )
+  await refuseMail(server, 'full@example.org', '4.4.7 delivery time expired', new Date(Date.now() + 500_000_000))
   return ids.seal('eml', id)
+}
+
+/** An address that gets no mail. */
+async function refuseMail({ runtime }: TestServer, address: string, reason: string, until: Date | null): Promise<void> {
+  const createdAt = runtime.now()
+  await runtime.db.transaction((tx) =>
+    saveSuppression(tx, { ...addressee(runtime, address, runtime.vault.seal), reason, createdAt, until }),
+  )
 }

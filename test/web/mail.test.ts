@@ -120,3 +120,17 @@ test('a code in the outbox is covered until it is revealed', async () => {
   await mail().getByText('493817').waitFor()
   expect(window.complaints).toEqual([])
 }, 60_000)
+
+test('an address that bounced is found by nobody but who knows it, and gets mail again when it is lifted', async () => {
+  await window.open('/emails?tab=suppressed')
+  await page.getByText('g••@mail.quest.example.com').waitFor()
+  expect(await page.content()).not.toContain('gone@')
+  await page.getByLabel('A whole address').fill('full@example.org')
+  await page.getByText('g••@mail.quest.example.com').waitFor({ state: 'detached' })
+  await page.getByRole('button', { name: 'Let mail go to f••@example.org again' }).click()
+  await page.getByRole('dialog').getByRole('button', { name: 'Let mail through' }).click()
+  await page.getByText('This address gets its mail').waitFor()
+  await window.open('/audit')
+  await page.getByText('email.unsuppress').first().waitFor()
+  expect(window.complaints).toEqual([])
+}, 60_000)

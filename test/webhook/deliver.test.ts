@@ -232,7 +232,7 @@ test('when most of many tries fail the circuit opens, then one probe closes it a
   await pass()
   const tried = receiver.received.length
   expect(tried).toBeGreaterThanOrEqual(20)
-  expect(tried).toBeLessThanOrEqual(35)
+  expect(tried).toBeLessThanOrEqual(30)
   expect((await row()).openUntil).not.toBeNull()
   await pass(30)
   expect(receiver.received).toHaveLength(tried)
@@ -245,6 +245,22 @@ test('when most of many tries fail the circuit opens, then one probe closes it a
   expect((await row()).openUntil).toBeNull()
   const delivered = new Set(receiver.received.slice(tried + 1).map(({ headers }) => headers['webhook-id']))
   expect(delivered.size).toBe(60)
+})
+
+test('what was claimed for an endpoint that is paused or fails meanwhile is given back and not sent', async () => {
+  const { server, app, endpoint, receiver, emit, look, pass } = await setUp({ concurrency: 1 })
+  let fail: (() => void) | undefined
+  receiver.answer((response) => void (fail = () => response.writeHead(500).end()))
+  const ids = [await emit(), await emit(), await emit()]
+  const passed = pass()
+  await expect.poll(() => fail).toBeDefined()
+  expect((await look(ids[1]!))['status']).toBe('sending')
+  await patchEndpoint(server, app, endpoint.row.id, { state: 'paused' })
+  fail!()
+  await passed
+  expect(receiver.received).toHaveLength(1)
+  for (const id of ids) expect(await look(id)).toMatchObject({ status: 'held', reason: 'endpoint_off' })
+  expect(await look(ids[1]!)).toMatchObject({ tries: 0, attempts: [] })
 })
 
 test('rate and concurrency of an endpoint hold', async () => {
@@ -278,6 +294,27 @@ test('an endpoint that never answers does not delay the others', async () => {
   await expect.poll(() => prompt.received.length, { timeout: 15_000 }).toBe(30)
   expect(hanging.received).toHaveLength(2)
   await hanging.close()
+  await passed
+})
+
+test('an endpoint that hangs on as many connections as it may does not delay another one of the same host', async () => {
+  const { server, app, receiver, key } = await setUp({ types: ['kyc.success'] })
+  const hang = new URL(receiver.url)
+  hang.pathname = '/hang'
+  receiver.answer((response, { json }) => void (json.data.op === 'kyc.success' && response.writeHead(204).end()))
+  const { row } = await newEndpoint(server, app, hang.href, {
+    ...{ types: ['txn.sent'], timeoutMs: 30_000, concurrency: 200, ratePerSecond: 1000 },
+  })
+  await post(server, app, key, Array(100).fill(sent))
+  await post(server, app, key, Array(100).fill(sent))
+  const passed = server.runtime.outbox.pass()
+  await expect.poll(() => receiver.received.length, { timeout: 15_000 }).toBe(200)
+  await post(server, app, key, { type: 'kyc.success', user: 'u1', content: {} })
+  const prompt = () => receiver.received.filter(({ json }) => json.data.op === 'kyc.success')
+  void server.runtime.outbox.pass()
+  await expect.poll(() => prompt().length, { timeout: 15_000 }).toBe(1)
+  await patchEndpoint(server, app, row.id, { state: 'paused' })
+  await receiver.close()
   await passed
 })
 
