@@ -27,7 +27,7 @@ const rules: Rules = {
   'server/identity': [
     ...[...base, ...data, ...edges],
     ...['server/app', 'server/operator', 'server/profile', 'server/session', 'server/token', 'server/ton/address.ts'],
-    ...['server/event', 'server/email/queue.ts', 'server/signature'],
+    ...['server/event', 'server/email/queue.ts', 'server/email/content.ts', 'server/signature', 'server/traffic/guess.ts'],
   ],
   'server/session': [
     ...[...base, ...data, ...edges],
@@ -99,7 +99,7 @@ const rules: Rules = {
   ],
   'server/signature': [
     ...[...base, ...data, 'server/http', 'express', 'server/app', 'server/email/queue.ts', 'server/identity'],
-    ...['server/operator', 'server/session', 'server/token'],
+    ...['server/operator', 'server/session', 'server/token', 'server/traffic/guess.ts'],
   ],
   'server/chain': [
     ...base,

@@ -12,19 +12,9 @@ import { assertSees, type Operator } from '#server/operator/operator.ts'
 import { openPersonal } from '#server/personal/seal.ts'
 import type { Runtime } from '#server/runtime.ts'
 import { describeEvent, showDelivery, statuses, type Status } from './describe.ts'
-import {
-  countLog,
-  deliveriesOf,
-  findListed,
-  lastEvent,
-  listLog,
-  sumTries,
-  type LogFilter,
-  type LogRow,
-} from './logStore.ts'
+import { countLog, deliveriesOf, findListed, lastEvent, listLog, type LogFilter, type LogRow } from './logStore.ts'
 import { MOST_REPLAYED, replayMany, replayThese } from './replay.ts'
 
-const HOUR_MS = 3_600_000
 const id = z.string().max(64)
 const channels = ['webhook', 'inbox', 'telegram', 'email'] as const
 
@@ -258,19 +248,6 @@ export const notificationsRouter = router({
         countLog(db, { ...filter, replayable: true }, MOST_COUNTED),
       ])
       return { count, capped: count >= MOST_COUNTED, replayable }
-    }),
-
-  rate: procedure('view')
-    .meta(rest('GET', '/notifications/rate', 'Notifications', 'How many tries at endpoints were taken, in whole hours'))
-    .input(z.object({ appId: id.optional(), from: instantInput, to: instantInput }))
-    .output(z.object({ delivered: z.number(), failed: z.number() }))
-    .query(({ ctx, input }) => {
-      const { runtime, operator } = ctx
-      const app = input.appId === undefined ? undefined : (runtime.vault.ids.parse('app', input.appId) ?? -1)
-      const only = operator.appIds
-      const appIds = app === undefined ? only : only && !only.includes(app) ? [] : [app]
-      const hourOf = (at: Date) => Math.floor(at.getTime() / HOUR_MS)
-      return sumTries(runtime.db, { hours: [hourOf(input.from), hourOf(input.to)], appIds })
     }),
 
   get: procedure('view')

@@ -2,8 +2,9 @@ import type { App } from '#server/app/app.ts'
 import type { Transaction } from '#server/db/database.ts'
 import { sealerOf, sealFor, type Seal } from '#server/personal/seal.ts'
 import type { Runtime } from '#server/runtime.ts'
-import type { Vault } from '#server/secret/vault.ts'
 import { parseAddress } from './address.ts'
+import type { Vault } from '#server/secret/vault.ts'
+import { countMail } from './count.ts'
 import { carriesCode, localeOf, type MailFacts, type MailKind } from './kinds.ts'
 import { insertEmail } from './store.ts'
 
@@ -43,6 +44,7 @@ export async function queueEmail(runtime: Runtime, tx: Transaction, mail: NewEma
       ? { status: 'queued', nextAt: now }
       : { status: 'failed', reason: 'address_invalid', detail: 'This is not a mail address', finishedAt: now }),
   })
+  if (!address) countMail(runtime, app.id, 'failed')
   return id
 }
 

@@ -1,6 +1,7 @@
 import type { Transaction } from '#server/db/database.ts'
 import type { Runtime } from '#server/runtime.ts'
 import { openContent, sealContent } from './content.ts'
+import { countMail } from './count.ts'
 import { listStaleCodes, updateEmail, type EmailRow } from './store.ts'
 
 const AT_ONCE = 200
@@ -13,6 +14,7 @@ export async function wipeCodes(runtime: Runtime): Promise<number> {
   await runtime.db.transaction(async (tx) => {
     for (const row of stale) await updateEmail(tx, row.id, await wiped(runtime, tx, row, now))
   })
+  for (const { appId, status } of stale) if (status === 'queued') countMail(runtime, appId, 'expired')
   return stale.length
 }
 

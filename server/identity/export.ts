@@ -1,11 +1,13 @@
 import { AppError } from '#server/error.ts'
 import type { App } from '#server/app/app.ts'
+import { openContent } from '#server/email/content.ts'
+import { hashAddress } from '#server/email/queue.ts'
 import { openProfile as openHandle } from '#server/profile/profile.ts'
 import { openPersonal } from '#server/personal/seal.ts'
 import type { Runtime } from '#server/runtime.ts'
 import { listEventsOfUser, listOfUser } from '#server/session/store.ts'
 import { describeSignature } from '#server/signature/describe.ts'
-import { listHeld } from './exportStore.ts'
+import { findSuppressed, listHeld, listWatched } from './exportStore.ts'
 import { openDetails, openProfile, openSubject } from './findOrCreate.ts'
 import { findUser, listIdentities, listProfiles } from './store.ts'
 
@@ -14,8 +16,9 @@ export async function exportUser(runtime: Runtime, app: App, userId: number) {
   const { vault, db } = runtime
   const user = await findUser(db, userId)
   if (!user) throw new AppError('not_found', 'There is no such user')
+  const rows = await listIdentities(db, userId)
   const identities = await Promise.all(
-    (await listIdentities(db, userId)).map(async (row) => ({
+    rows.map(async (row) => ({
       id: vault.ids.seal('idn', row.id),
       kind: row.kind,
       subject: await openSubject(runtime, db, row.subjectSealed),
@@ -25,6 +28,16 @@ export async function exportUser(runtime: Runtime, app: App, userId: number) {
     })),
   )
   const held = await listHeld(db, userId)
+  const followed = new Map(
+    (
+      await listWatched(
+        db,
+        rows.map(({ id }) => id),
+      )
+    ).map((row) => [row.identityId, row]),
+  )
+  const profile = await openProfile(runtime, db, user.profileSealed)
+  const suppressed = profile.email && (await findSuppressed(db, hashAddress(vault, profile.email)))
   const events = Map.groupBy(await listEventsOfUser(db, userId), (event) => event.sessionId)
   return {
     exportedAt: runtime.now().toISOString(),
@@ -34,13 +47,19 @@ export async function exportUser(runtime: Runtime, app: App, userId: number) {
       createdAt: user.createdAt.toISOString(),
       blockedAt: user.blockedAt?.toISOString() ?? null,
       blockedReason: user.blockedReason,
-      ...(await openProfile(runtime, db, user.profileSealed)),
+      ...profile,
     },
     identities,
     signature: await describeSignature(runtime, userId),
     wallets: identities
       .filter(({ kind }) => kind === 'ton')
-      .map(({ subject, details, publicKey, createdAt }) => ({ address: subject, ...details, publicKey, createdAt })),
+      .map(({ id, subject, details, publicKey, createdAt }) => ({
+        address: subject,
+        ...details,
+        publicKey,
+        createdAt,
+        followed: followed.has(vault.ids.parse('idn', id)!),
+      })),
     profiles: await Promise.all(
       (await listProfiles(db, userId)).map(async (row) => ({
         ...(await openHandle(runtime, db, row)),
@@ -82,6 +101,31 @@ export async function exportUser(runtime: Runtime, app: App, userId: number) {
       lastSeenAt: lastSeenAt.toISOString(),
       tries,
     })),
+    mails: await Promise.all(
+      held.mails.map(async (row) => ({
+        id: vault.ids.seal('eml', row.id),
+        kind: row.kind,
+        locale: row.locale,
+        to: await openPersonal(runtime, db, row.toSealed, 'emails.to'),
+        subject: row.contentSealed ? (await openContent(runtime, db, row.contentSealed)).coveredParts.subject : null,
+        status: row.status,
+        createdAt: row.createdAt.toISOString(),
+        finishedAt: row.finishedAt?.toISOString() ?? null,
+      })),
+    ),
+    mailSuppressed: suppressed
+      ? { reason: suppressed.reason, since: suppressed.createdAt.toISOString(), until: iso(suppressed.until) }
+      : null,
+    underWay: {
+      signatureResetUntil: iso(held.reset?.expiresAt ?? null),
+      accountLinkUntil: iso(held.wish?.expiresAt ?? null),
+    },
+    audit: held.noted.map(({ at, action, actorKind, ip }) => ({
+      at: at.toISOString(),
+      action,
+      // Where they were themselves; not where somebody of the staff was.
+      ...(actorKind === 'system' && { ip }),
+    })),
     blocks: held.blocks.map(({ effect, reason, createdAt, expiresAt }) => ({
       effect,
       reason,
@@ -90,3 +134,5 @@ export async function exportUser(runtime: Runtime, app: App, userId: number) {
     })),
   }
 }
+
+const iso = (at: Date | null) => at?.toISOString() ?? null
