@@ -15,6 +15,13 @@ const program = new Command('gatehouse')
   .description('Self-hosted sign-in, session and notification server for Telegram Mini Apps and TON apps')
   .version(version)
   .showHelpAfterError('(--help shows what there is)')
+  .configureOutput({
+    // A program that asked for JSON gets it for a call that it made wrongly, too.
+    outputError(text, write) {
+      if (process.argv.includes('--json')) process.stdout.write(`${JSON.stringify({ error: text.trim() })}\n`)
+      else write(text)
+    },
+  })
   .addHelpText(
     'after',
     `

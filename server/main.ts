@@ -4,7 +4,7 @@ import type { Config } from './config.ts'
 import { closeRuntime, createRuntime } from './createRuntime.ts'
 import { migrate } from './db/migrate.ts'
 import { createHttp } from './http.ts'
-import { assertKeyFits, assertKeyKept } from './keyFits.ts'
+import { assertDatabaseKept, assertKeyFits, assertKeyKept } from './keyFits.ts'
 import { setupLink } from './operator/setup.ts'
 import type { Runtime } from './runtime.ts'
 import { drain, serve } from './serve.ts'
@@ -30,6 +30,7 @@ export async function startGatehouse(
   config: Config,
   hooks: Parameters<typeof createRuntime>[1] = {},
 ): Promise<Gatehouse> {
+  assertDatabaseKept(config)
   await migrate(config.databaseUrl)
   await assertKeyKept(config)
   const runtime = createRuntime(config, hooks)

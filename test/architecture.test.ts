@@ -71,8 +71,8 @@ const rules: Rules = {
   ],
   'server/email': [
     ...[...base, ...data, ...edges, 'server/app', 'server/identity', 'server/operator', 'server/event'],
-    'server/delivery/noteMail.ts',
     ...['liquidjs', 'htmlparser2', 'caniemail', 'nodemailer', 'postal-mime'],
+    'server/delivery/noteMail.ts',
   ],
   'server/profile': [...base, ...data, 'server/app', 'server/token'],
   'server/telegram': [

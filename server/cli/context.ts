@@ -31,8 +31,12 @@ function assertFolders({ dataDir, secretKey, databaseUrl }: Config, givenUrl: st
  */
 export async function withRuntime<T>(mode: 'read' | 'write', work: (runtime: Runtime) => Promise<T>): Promise<T> {
   const config = readConfig()
-  const [{ createRuntime, closeRuntime }, { migrate, pendingMigrations }, { assertKeyFits, assertKeyKept }] =
-    await Promise.all([import('../createRuntime.ts'), import('../db/migrate.ts'), import('../keyFits.ts')])
+  const [
+    { createRuntime, closeRuntime },
+    { migrate, pendingMigrations },
+    { assertDatabaseKept, assertKeyFits, assertKeyKept },
+  ] = await Promise.all([import('../createRuntime.ts'), import('../db/migrate.ts'), import('../keyFits.ts')])
+  assertDatabaseKept(config)
   if (mode === 'write') await migrate(config.databaseUrl)
   else if ((await pendingMigrations(config.databaseUrl)) > 0) {
     throw new Failure('The database is not set up for this version yet; run: gatehouse migrate')

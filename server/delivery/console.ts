@@ -200,11 +200,11 @@ export const notificationsRouter = router({
         'The log: events with everything owed because of them, newest first',
       ),
     )
-    .input(z.object({ ...pageInput, ...filterInput }))
+    .input(z.object({ ...pageInput, ...filterInput, sort: z.literal('-createdAt').optional() }))
     .output(z.object({ items: z.array(notificationItem), nextCursor: z.string().nullable() }))
     .query(async ({ ctx, input }) => {
       const { runtime } = ctx
-      const { limit, cursor, ...filter } = input
+      const { limit, cursor, sort: _, ...filter } = input
       const before = readCursor(z.tuple([z.number().int()]), cursor)?.[0]
       const found = await listLog(runtime.db, await readFilter(runtime, ctx.operator, filter), {
         before,

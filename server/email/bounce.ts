@@ -38,11 +38,11 @@ export async function noteBounce(
   return db.transaction(async (tx) => {
     const app = await appIn(runtime, tx, row.appId)
     const ended = { leasedUntil: null, nextAt: null, finishedAt: at }
-    if (!app || !(await updateGone(tx, row.id, { ...ended, status, reason, detail: words }))) return 'known'
+    const change = { ...ended, status, reason, detail: words } as const
+    if (!app || !(await updateGone(tx, row.id, change))) return 'known'
     const tried = { at, durationMs: 0, outcome: 'returned', status: null, response: words }
     await insertAttempt(tx, { emailId: row.id, number: row.tries, ...tried })
-    if (row.deliveryId !== null)
-      await tellOfDelivery(runtime, tx, row.deliveryId, { status, reason, finishedAt: at }, tried)
+    if (row.deliveryId !== null) await tellOfDelivery(runtime, tx, row.deliveryId, change, tried)
     if (verdict !== 'mail_refused')
       await suppress(runtime, tx, app, row, { forGood: verdict === 'bad_address', reason: words })
     await recordAudit(tx, {

@@ -7,7 +7,13 @@ export type Fallback = { appId: number; kind: string; locale: string; reason: st
 
 /** Templates that could not be used since a moment, each as it was found last, newest first. The audit log is the memory of that. */
 export async function fallbacksSince(db: Reader, from: Date, only: number[] | undefined): Promise<Fallback[]> {
-  const entries = await listAudit(db, { action: 'email_template.fallback', from, only, limit: MOST_READ })
+  const entries = await listAudit(db, {
+    action: 'email_template.fallback',
+    from,
+    only,
+    newestFirst: true,
+    limit: MOST_READ,
+  })
   const found = new Map<string, Fallback>()
   for (const { appId, after, at } of entries) {
     if (appId === null || after === null) continue

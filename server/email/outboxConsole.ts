@@ -1,13 +1,5 @@
 import * as z from 'zod'
-import {
-  instant,
-  instantInput,
-  MOST_COUNTED,
-  countedPageOf,
-  page,
-  pageInput,
-  readCursor,
-} from '#server/console/page.ts'
+import { instant, instantInput, MOST_COUNTED, countedPageOf, page, pageInput, placeOf } from '#server/console/page.ts'
 import { procedure, rest, router } from '#server/console/trpc.ts'
 import { AppError } from '#server/error.ts'
 import { recordAudit } from '#server/operator/audit.ts'
@@ -168,7 +160,7 @@ export const emailsRouter = router({
     .query(async ({ ctx, input }) => {
       const { runtime, operator } = ctx
       const { ids } = runtime.vault
-      const { limit, cursor, q, appId, userId, ...plain } = input
+      const { limit, cursor, sort, q, appId, userId, ...plain } = input
       const filter: EmailFilter = {
         ...plain,
         only: operator.appIds,
@@ -176,9 +168,8 @@ export const emailsRouter = router({
         ...(userId && { userId: ids.parse('usr', userId) ?? -1 }),
         ...(q && search(runtime, q)),
       }
-      const before = readCursor(z.tuple([z.number().int()]), cursor)?.[0]
       const [rows, total] = await Promise.all([
-        listEmails(runtime.db, { ...filter, before, limit: limit + 1 }),
+        listEmails(runtime.db, { ...filter, ...placeOf({ cursor, sort }), limit: limit + 1 }),
         countEmails(runtime.db, filter, MOST_COUNTED),
       ])
       return {

@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import { instant, page, pageInput, pageOf, readCursor } from '#server/console/page.ts'
+import { instant, page, pageInput, pageOf, placeOf } from '#server/console/page.ts'
 import { procedure, rest, router } from '#server/console/trpc.ts'
 import { AppError } from '#server/error.ts'
 import { recordAudit } from '#server/operator/audit.ts'
@@ -25,11 +25,10 @@ export const suppressionsRouter = router({
     .query(async ({ ctx, input }) => {
       assertSeesAll(ctx.operator)
       const { vault, db, now } = ctx.runtime
-      const before = readCursor(z.tuple([z.number().int()]), input.cursor)?.[0]
       const rows = await listSuppressions(db, {
+        ...placeOf(input),
         now: now(),
         limit: input.limit + 1,
-        before,
         toHash: input.q ? hashAddress(vault, input.q) : undefined,
       })
       return page(

@@ -1,5 +1,6 @@
 import * as z from 'zod'
 import { seenApp } from '#server/app/seenApp.ts'
+import { pageOf, shortPage, shortPageInput } from '#server/console/page.ts'
 import { procedure, rest, router } from '#server/console/trpc.ts'
 import { catalogue, groups, type EventType } from './catalogue.ts'
 import { changeType, createType, newType, removeType, typePatch } from './changeType.ts'
@@ -36,15 +37,15 @@ function show(type: EventType): z.infer<typeof eventTypeShape> {
 export const eventTypesRouter = router({
   list: procedure('view')
     .meta(rest('GET', '/event-types', 'Event types', 'The catalogue; with an app, its own types and texts too'))
-    .input(z.object({ appId: id.optional() }))
-    .output(z.object({ items: z.array(eventTypeShape), nextCursor: z.string().nullable() }))
+    .input(z.object({ ...shortPageInput, appId: id.optional() }))
+    .output(pageOf(eventTypeShape))
     .query(async ({ ctx, input }) => {
       const { runtime } = ctx
       const types =
         input.appId === undefined
           ? catalogue
           : await typesOf(runtime, runtime.db, await seenApp(runtime, ctx.operator, input.appId))
-      return { items: [...types.values()].map(show), nextCursor: null }
+      return shortPage([...types.values()].map(show), input)
     }),
 
   create: procedure('manage')

@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import { countedPageOf, instant, MOST_COUNTED, page, pageInput, readCursor } from '#server/console/page.ts'
+import { countedPageOf, instant, MOST_COUNTED, page, pageInput, placeOf } from '#server/console/page.ts'
 import { procedure, rest, router } from '#server/console/trpc.ts'
 import { AppError } from '#server/error.ts'
 import { recordAudit } from '#server/operator/audit.ts'
@@ -10,6 +10,7 @@ import { listSessions, sessionsWhere } from '#server/session/listStore.ts'
 import { describeSignature } from '#server/signature/describe.ts'
 import { formatAddress } from '#server/ton/address.ts'
 import { blockUser, unblockUser } from './block.ts'
+import { changeProfile, profileChange } from './changeProfile.ts'
 import { eraseUser } from './erase.ts'
 import { openProfile } from './findOrCreate.ts'
 import { userLabel } from './label.ts'
@@ -129,9 +130,8 @@ export const usersRouter = router({
         blocked: input.status === undefined ? undefined : input.status === 'blocked',
         only: ctx.operator.appIds,
       }
-      const before = readCursor(z.tuple([z.number().int()]), input.cursor)?.[0]
       const [rows, total] = await Promise.all([
-        listUsers(runtime.db, { ...filter, before, limit: input.limit + 1 }),
+        listUsers(runtime.db, { ...filter, ...placeOf(input), limit: input.limit + 1 }),
         countUsers(runtime.db, filter, MOST_COUNTED),
       ])
       const listed = page(
@@ -179,6 +179,36 @@ export const usersRouter = router({
         signature: { ...signature, recoveryQuestions: signature.recoveryQuestions.length },
         sessions: await Promise.all(sessions.map((session) => showSession(runtime, session))),
       }
+    }),
+
+  update: procedure('manage')
+    .meta(
+      rest(
+        'PATCH',
+        '/users/{id}',
+        'Users',
+        'Correct what a person says of themselves; an e-mail address is unverified',
+      ),
+    )
+    .input(profileChange.extend({ id }))
+    .output(z.object({ id: z.string(), profile: profileShape }))
+    .mutation(async ({ ctx, input }) => {
+      const { runtime, actor } = ctx
+      const { id, ...change } = input
+      const row = await rowOf(runtime, ctx.operator, id)
+      const user = await changeProfile(runtime, row, change, async (tx) => {
+        const known = await findUser(tx, row)
+        // Which fields, not what stands in them: the log is kept longer than the person may want to be known.
+        await recordAudit(tx, {
+          at: runtime.now(),
+          actor,
+          action: 'user.update',
+          ...(known && { appId: known.appId }),
+          target: { kind: 'user', id: row },
+          after: { changed: Object.keys(change).sort() },
+        })
+      })
+      return { id, profile: openProfile(runtime.vault, user.profileSealed) }
     }),
 
   block: procedure('support')

@@ -17,7 +17,7 @@ export function notificationRoutes(runtime: Runtime, body: RequestHandler[]): Ro
 
   router.get(inbox, async (request, response) => {
     const access = await authenticate(runtime, request, response)
-    const { limit, cursor } = parse(z.object(pageInput), request.query)
+    const { limit, cursor } = parse(z.object({ limit: pageInput.limit, cursor: pageInput.cursor }), request.query)
     const before = readCursor(z.tuple([z.number().int()]), cursor)?.[0]
     const rows = await listInbox(runtime.db, access.session.userId, {
       limit: limit + 1,

@@ -103,6 +103,8 @@ export async function sendWebhook(
     timeoutMs: target.timeoutMs,
     maxBytes: KEPT_BYTES,
     truncate: true,
+    // Endpoints of one host must not wait for each other's connections.
+    lane: String(target.endpointId),
     // Its id tells a receiver that it came twice, so a connection that was closed meanwhile is simply replaced.
     idempotent: true,
   })

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { expect, test } from 'vitest'
 import { dialect } from '../../server/db/dialect.ts'
@@ -83,4 +83,21 @@ if (dialect === 'sqlite')
     ])
     expect([foreign.code, foreign.stderr]).toEqual([2, expect.stringContaining('GATEHOUSE_SECRET_KEY')])
     expect((await gatehouse(env, ['export'])).stdout).toBe(before)
+  })
+
+if (dialect === 'sqlite')
+  test('a database file that lost its content is not taken for a new one', async () => {
+    const env = environment(await emptyDatabase())
+    await gatehouse(env, ['apply', '-f', '-'], app)
+    const file = env['DATABASE_URL']!.slice('file:'.length)
+    for (const end of ['-wal', '-shm']) rmSync(file + end, { force: true })
+    truncateSync(file, 0)
+    for (const command of [['serve'], ['apply', '-f', '-'], ['migrate']]) {
+      const { code, stdout, stderr } = await gatehouse(env, command, app)
+      expect([command, code, stdout]).toEqual([command, 1, ''])
+      expect(stderr).toMatch(/^gatehouse: .+ is empty, but .+ restore a backup .+\n$/)
+    }
+    expect(statSync(file).size).toBe(0)
+    rmSync(file)
+    expect((await gatehouse(env, ['migrate'])).code).toBe(0)
   })

@@ -297,6 +297,27 @@ test('an endpoint that never answers does not delay the others', async () => {
   await passed
 })
 
+test('an endpoint that hangs on as many connections as it may does not delay another one of the same host', async () => {
+  const { server, app, receiver, key } = await setUp({ types: ['kyc.success'] })
+  const hang = new URL(receiver.url)
+  hang.pathname = '/hang'
+  receiver.answer((response, { json }) => void (json.data.op === 'kyc.success' && response.writeHead(204).end()))
+  const { row } = await newEndpoint(server, app, hang.href, {
+    ...{ types: ['txn.sent'], timeoutMs: 30_000, concurrency: 200, ratePerSecond: 1000 },
+  })
+  await post(server, app, key, Array(100).fill(sent))
+  await post(server, app, key, Array(100).fill(sent))
+  const passed = server.runtime.outbox.pass()
+  await expect.poll(() => receiver.received.length, { timeout: 15_000 }).toBe(200)
+  await post(server, app, key, { type: 'kyc.success', user: 'u1', content: {} })
+  const prompt = () => receiver.received.filter(({ json }) => json.data.op === 'kyc.success')
+  void server.runtime.outbox.pass()
+  await expect.poll(() => prompt().length, { timeout: 15_000 }).toBe(1)
+  await patchEndpoint(server, app, row.id, { state: 'paused' })
+  await receiver.close()
+  await passed
+})
+
 test('two servers on one database share the work and send nothing twice', async () => {
   const { one, two } = await startPair(local)
   const app = await one.createApp()
