@@ -57,7 +57,7 @@ test.each([
   ['a type nobody sends', { types: ['txn.*', 'txn.snet'] }, 'types.1'],
   ['a pattern', { types: ['t*'] }, 'types.0'],
   ['a secret that is too short', { secret: 'whsec_AAAA' }, 'secret'],
-  ['an unknown member', { color: 'red' }, ''],
+  ['an unknown member', { color: 'red' }, 'color'],
 ])('%s is refused with the member that is wrong', async (_name, change, path) => {
   const { server, appId, token } = await setUp()
   const body = { url: 'https://example.com/hook', ...change }
