@@ -28,7 +28,7 @@ export async function fillLog(runtime: Runtime, places: Place[], count: number):
       const place = n % 2_000 === 1_999 ? small : large[n % large.length]!
       const type = businessTypes[(n * 7) % businessTypes.length]!
       const user = `u${(n * 13) % PEOPLE}`
-      const content = { symbol: 'ONE', amount: '0.45976983', number: String(n) }
+      const content = JSON.stringify({ symbol: 'ONE', amount: '0.45976983', number: String(n) })
       const payload = writePayload({ user, title: type.key, body: type.key, op: type.op, time: '1700000000', content })
       return {
         appId: place.appId,

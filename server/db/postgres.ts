@@ -86,6 +86,8 @@ export function openPostgres(
         now,
       }
     },
+    // What was deleted is for its own vacuum to take away.
+    forget: () => Promise.resolve(true),
     close: () => pool.end(),
   }
 }
@@ -97,8 +99,11 @@ async function once<T>(pool: pg.Pool, work: (tx: Transaction) => Promise<T>): Pr
   let broken: Error | undefined
   try {
     await client.query('begin')
-    const result = await asTransaction(() => work(transactionOn(client)))
+    const { tx, effects } = transactionOn(client)
+    effects.length = 0
+    const result = await asTransaction(() => work(tx))
     await client.query('commit')
+    for (const effect of effects) effect()
     return result
   } catch (error) {
     await client.query('rollback').catch((failure: Error) => (broken = failure))
@@ -108,18 +113,24 @@ async function once<T>(pool: pg.Pool, work: (tx: Transaction) => Promise<T>): Pr
   }
 }
 
-const transactions = new WeakMap<pg.PoolClient, Transaction>()
+/** A connection's transaction, and what is to be done when it is committed. */
+type Held = { tx: Transaction; effects: (() => void)[] }
 
-function transactionOn(client: pg.PoolClient): Transaction {
+const transactions = new WeakMap<pg.PoolClient, Held>()
+
+function transactionOn(client: pg.PoolClient): Held {
   const known = transactions.get(client)
   if (known) return known
   const lock = { name: 'lock', text: 'select pg_advisory_xact_lock(hashtextextended($1, 0))' }
   const db: NodePgDatabase = drizzle(client, { casing: 'snake_case' })
+  const effects: Held['effects'] = []
   const tx = Object.assign(db, {
     async lock(key: string) {
       await client.query({ ...lock, values: [key] })
     },
+    afterCommit: (effect: () => void) => void effects.push(effect),
   })
-  transactions.set(client, tx)
-  return tx
+  const held = { tx, effects }
+  transactions.set(client, held)
+  return held
 }

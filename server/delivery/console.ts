@@ -9,6 +9,7 @@ import { subjectKey } from '#server/event/subject.ts'
 import { resolveSearch } from '#server/identity/search.ts'
 import { recordAudit } from '#server/operator/audit.ts'
 import { assertSees, type Operator } from '#server/operator/operator.ts'
+import { openPersonal } from '#server/personal/seal.ts'
 import type { Runtime } from '#server/runtime.ts'
 import { findText, MOST_OPENED } from './findText.ts'
 import { describeEvent, showDelivery, statuses, type Status } from './describe.ts'
@@ -122,8 +123,8 @@ async function showRows(runtime: Runtime, rows: LogRow[]): Promise<NotificationI
     ),
     ({ delivery }) => delivery.eventId,
   )
-  return rows.map((row) => {
-    const { user, title, body } = readPayload(vault.open(row.payloadSealed, 'events.payload'))
+  const show = async (row: LogRow): Promise<NotificationItem> => {
+    const { user, title, body } = readPayload(await openPersonal(runtime, db, row.payloadSealed, 'events.payload'))
     const deliveries = (owed.get(row.id) ?? []).map((one) => showDelivery(runtime, one))
     return {
       id: vault.ids.seal('evt', row.id),
@@ -138,7 +139,8 @@ async function showRows(runtime: Runtime, rows: LogRow[]): Promise<NotificationI
       status: urgency.find((status) => deliveries.some((one) => one.status === status)) ?? 'none',
       deliveries,
     }
-  })
+  }
+  return Promise.all(rows.map(show))
 }
 
 /** A filter from outside in the store's terms: ids opened, people found under every name they go by. */

@@ -29,7 +29,7 @@ export async function deliver(runtime: Runtime, smtp: Smtp | undefined, row: Ema
 }
 
 async function attempt(runtime: Runtime, smtp: Smtp | undefined, row: EmailRow): Promise<void> {
-  const { db, vault } = runtime
+  const { db } = runtime
   const began = runtime.now()
   const end = (change: End & Partial<EmailRow>) =>
     db.transaction((tx) => settle(runtime, tx, row, { ...over, finishedAt: runtime.now(), ...change }))
@@ -46,13 +46,13 @@ async function attempt(runtime: Runtime, smtp: Smtp | undefined, row: EmailRow):
   const app = await appIn(runtime, db, row.appId)
   if (!app) return
 
-  const kept = row.contentSealed ? openContent(vault, row.contentSealed) : undefined
+  const kept = row.contentSealed ? await openContent(runtime, db, row.contentSealed) : undefined
   const written = kept ? undefined : await writeLetter(runtime, db, app, row)
   const letter = kept ? kept.letter : written!.letter
   if (written?.fallback) await tellFallback(runtime, app, row, written.fallback)
   const made: Partial<EmailRow> = written
     ? {
-        contentSealed: sealContent(vault, { letter, coveredParts: written.coveredParts }),
+        contentSealed: await sealContent(runtime, db, row.userId, { letter, coveredParts: written.coveredParts }),
         templateVersion: written.templateVersion,
         fallback: written.fallback,
       }
@@ -80,7 +80,11 @@ async function attempt(runtime: Runtime, smtp: Smtp | undefined, row: EmailRow):
     if (!(await settle(runtime, tx, row, { ...made, ...change }, tried))) return
     await insertAttempt(tx, { emailId: row.id, number: row.tries, ...tried })
     if (sent.outcome === 'bounced' || (sent.outcome === 'again' && change.status === 'failed' && sent.status))
-      await suppress(runtime, tx, app, row, { forGood: sent.outcome === 'bounced', reason: sent.response })
+      await suppress(runtime, tx, app, row, {
+        to: letter.to,
+        forGood: sent.outcome === 'bounced',
+        reason: sent.response,
+      })
   })
   if (sent.outcome !== 'sent') runtime.log.warn({ email: letter.ref, ...sent }, 'a mail was not taken')
 }

@@ -24,15 +24,14 @@ export function notificationRoutes(runtime: Runtime, body: RequestHandler[]): Ro
       limit: limit + 1,
       ...(before !== undefined && { before }),
     })
-    sendJson(
-      response,
-      page(
-        rows,
-        limit,
-        (row) => showNotification(runtime, row),
-        (row) => [row.id],
-      ),
+    const listed = page(
+      rows,
+      limit,
+      (row) => row,
+      (row) => [row.id],
     )
+    const items = await Promise.all(listed.items.map((row) => showNotification(runtime, row)))
+    sendJson(response, { ...listed, items })
   })
   router.all(inbox, methodNotAllowed('GET'))
 

@@ -58,7 +58,7 @@ async function find(
   } else {
     const known = await findIdentityOf(runtime, app, 'ton', address)
     if (known?.publicKey) {
-      const { details } = openDetails(runtime.vault, known.detailsSealed)
+      const { details } = await openDetails(runtime, runtime.db, known.detailsSealed)
       const network = details['network'] === undefined ? undefined : (Number(details['network']) as Network)
       return { raw: known.publicKey, network, details, kept: true }
     }
