@@ -11,6 +11,7 @@ import { recordAudit } from '#server/operator/audit.ts'
 import { assertSees, type Operator } from '#server/operator/operator.ts'
 import { openPersonal } from '#server/personal/seal.ts'
 import type { Runtime } from '#server/runtime.ts'
+import { findText, MOST_OPENED } from './findText.ts'
 import { describeEvent, showDelivery, statuses, type Status } from './describe.ts'
 import { countLog, deliveriesOf, findListed, lastEvent, listLog, type LogFilter, type LogRow } from './logStore.ts'
 import { MOST_REPLAYED, replayMany, replayThese } from './replay.ts'
@@ -31,7 +32,7 @@ const filterInput = {
     .max(200)
     .optional()
     .describe(
-      'An event id, a user id, a Telegram id, @username, wallet address, e-mail address, or the user as the app named them',
+      `An event id, a user id, a Telegram id, @username, wallet address, e-mail address, the user as the app named them, or words of what was told, among the newest ${MOST_OPENED.toLocaleString('en')} that meet the rest of the filter`,
     ),
   from: instantInput.optional(),
   to: instantInput.optional(),
@@ -142,31 +143,35 @@ async function readFilter(
   const { appId, endpointId, user, q, ...plain } = input
   const number = (kind: 'app' | 'whe', text: string | undefined) =>
     text === undefined ? undefined : (ids.parse(kind, text) ?? -1)
-  return {
+  const filter = {
     ...plain,
     appId: number('app', appId),
     endpointId: number('whe', endpointId),
-    match: await readMatch(runtime, operator, { user, q, app: number('app', appId) }),
     only: operator.appIds,
   }
+  return { ...filter, match: await readMatch(runtime, filter, { user, q }) }
 }
 
+/** Whom or what a text of the filter means: an event's id, a person under any name they go by, else words of what was told. */
 async function readMatch(
   runtime: Runtime,
-  operator: Operator,
-  { user, q, app }: { user: string | undefined; q: string | undefined; app: number | undefined },
+  filter: LogFilter,
+  { user, q }: { user: string | undefined; q: string | undefined },
 ): Promise<LogFilter['match']> {
   const text = q ?? user
   if (!text) return undefined
   const { ids } = runtime.vault
-  const apps = app === undefined ? (operator.appIds ?? (await listAllApps(runtime.db)).map((row) => row.id)) : [app]
+  const event = q === undefined ? undefined : ids.parse('evt', q)
+  if (event !== undefined) return { eventIds: [event], subjectKeys: [], userIds: [] }
+  const apps =
+    filter.appId === undefined ? (filter.only ?? (await listAllApps(runtime.db)).map(({ id }) => id)) : [filter.appId]
+  const subjectKeys = apps.slice(0, 200).map((appId) => subjectKey(runtime, appId, text))
   const own = ids.parse('usr', text)
-  const found = own === undefined && q ? await resolveSearch(runtime, q) : undefined
-  return {
-    eventId: q ? ids.parse('evt', q) : undefined,
-    subjectKeys: apps.slice(0, 200).map((appId) => subjectKey(runtime, appId, text)),
-    userIds: own === undefined ? (found?.userIds ?? []) : [own],
-  }
+  if (own !== undefined || q === undefined)
+    return { eventIds: [], subjectKeys, userIds: own === undefined ? [] : [own] }
+  const found = await resolveSearch(runtime, q)
+  const userIds = found?.userIds ?? []
+  return { eventIds: userIds.length > 0 ? [] : await findText(runtime, filter, q), subjectKeys, userIds }
 }
 
 async function getRow(runtime: Runtime, operator: Operator, text: string): Promise<LogRow> {

@@ -8,7 +8,7 @@ export type LogFilter = {
   appId?: number | undefined
   type?: string | undefined
   /** One of these events, or about one of these people. */
-  match?: { eventId?: number | undefined; subjectKeys: number[]; userIds: number[] } | undefined
+  match?: { eventIds: number[]; subjectKeys: number[]; userIds: number[] } | undefined
   status?: DeliveryRow['status'] | 'retrying' | undefined
   channel?: DeliveryRow['channel'] | undefined
   endpointId?: number | undefined
@@ -46,7 +46,7 @@ const ofEvents = (filter: LogFilter): SQL | undefined => {
     filter.type === undefined ? undefined : eq(events.type, filter.type),
     match
       ? (or(
-          match.eventId === undefined ? undefined : eq(events.id, match.eventId),
+          match.eventIds.length > 0 ? inArray(events.id, match.eventIds) : undefined,
           match.subjectKeys.length > 0 ? inArray(events.subjectKey, match.subjectKeys) : undefined,
           match.userIds.length > 0 ? inArray(events.userId, match.userIds) : undefined,
         ) ?? sql`1 = 0`)

@@ -11,6 +11,8 @@ const FILTERS = [
 /** Characters of one template, and what one rendering may cost: milliseconds, and characters held. */
 export const MOST_SOURCE = 200_000
 const LIMITS = { parseLimit: MOST_SOURCE, renderLimit: 200, memoryLimit: 2_000_000 }
+/** Time goes by while other work has the processor: what ran out of it is given more, once, before the template is blamed. */
+const SECOND_LIMIT = 2_000
 const MOST_OUTPUT = 500_000
 
 /** Escapes every output for HTML, or none for plain text. */
@@ -70,9 +72,18 @@ export function variablesIn(templates: Template[]): { name: string; line: number
 
 /** A template filled with values. @throws Error when a variable is missing or a limit is reached */
 export function renderLiquid(templates: Template[], values: object, escaping: Escaping): string {
-  const result = engines[escaping].renderSync(templates, values) as string
+  const result = renderPatiently(engines[escaping], templates, values)
   if (result.length > MOST_OUTPUT) throw new Error(`The result is longer than ${MOST_OUTPUT} characters`)
   return result
+}
+
+function renderPatiently(engine: Liquid, templates: Template[], values: object): string {
+  try {
+    return engine.renderSync(templates, values) as string
+  } catch (error) {
+    if (!(error as Error).message.includes('render limit exceeded')) throw error
+    return engine.renderSync(templates, values, { renderLimit: SECOND_LIMIT }) as string
+  }
 }
 
 /** Where and why Liquid refused a template. */

@@ -5,6 +5,7 @@ import { AppError } from '#server/error.ts'
 import { methodNotAllowed, parse, sendJson } from '#server/http/answer.ts'
 import { authenticate } from '#server/http/authenticate.ts'
 import type { Runtime } from '#server/runtime.ts'
+import { addressOf } from './mail.ts'
 import { choicesInput, describeChoices, type Choices } from './preferences.ts'
 import { showNotification } from './show.ts'
 import { findPreferences, listInbox, markRead, savePreferences } from './store.ts'
@@ -55,9 +56,11 @@ export function notificationRoutes(runtime: Runtime, body: RequestHandler[]): Ro
   const preferences = '/v1/me/notification-preferences'
   const show = async (userId: number) => {
     const row = await findPreferences(runtime.db, userId)
+    const mail = await addressOf(runtime, runtime.db, userId)
     return {
       preferences: describeChoices(JSON.parse(row?.choices ?? '{}') as Choices),
       telegram: { reachable: !row?.telegramEndedAt, since: row?.telegramEndedAt?.toISOString() ?? null },
+      email: { reachable: 'address' in mail, reason: 'reason' in mail ? mail.reason : null },
     }
   }
   router.get(preferences, async (request, response) => {
