@@ -1,5 +1,6 @@
 import type { TemplateContent } from './builtin.ts'
 import { parseLiquid, renderLiquid } from './engine.ts'
+import type { Values } from './variables.ts'
 
 /** A template filled in: what a mail consists of. */
 export type Rendered = TemplateContent
