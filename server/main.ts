@@ -60,11 +60,11 @@ export async function startGatehouse(
       setupUrl: await setupLink(runtime),
       async stop() {
         runtime.stopping = true
-        await drain(server, PATIENCE_MS, FAREWELL_MS)
+        // What is recorded while the last requests are answered waits in the outbox for the next start.
+        await Promise.all([drain(server, PATIENCE_MS, FAREWELL_MS), runtime.outbox.stop()])
         await sweeper.stop()
         await stats.stop()
         await watcher.stop()
-        await runtime.outbox.stop()
         await runtime.mailer.stop()
         await closeRuntime(runtime)
       },

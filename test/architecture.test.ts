@@ -27,7 +27,13 @@ const rules: Rules = {
   'server/identity': [
     ...[...base, ...data, ...edges],
     ...['server/app', 'server/operator', 'server/profile', 'server/session', 'server/token', 'server/ton/address.ts'],
-    ...['server/event', 'server/email/queue.ts', 'server/email/content.ts', 'server/signature', 'server/traffic/guess.ts'],
+    ...[
+      'server/event',
+      'server/email/queue.ts',
+      'server/email/content.ts',
+      'server/signature',
+      'server/traffic/guess.ts',
+    ],
   ],
   'server/session': [
     ...[...base, ...data, ...edges],

@@ -34,8 +34,7 @@ async function attempt(runtime: Runtime, smtp: Smtp | undefined, row: EmailRow):
   const began = runtime.now()
   const end = async (change: End & Partial<EmailRow>) => {
     const ended = { ...over, finishedAt: runtime.now(), ...change }
-    const ours = await db.transaction((tx) => settle(runtime, tx, row, ended))
-    if (ours) countMail(runtime, row.appId, change.status)
+    if (await db.transaction((tx) => settle(runtime, tx, row, ended))) countMail(runtime, row.appId, change.status)
   }
 
   if (row.expiresAt && row.expiresAt <= began) {

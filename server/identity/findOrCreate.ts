@@ -36,7 +36,11 @@ export async function findOrCreate(
   now: Date,
 ): Promise<Person> {
   const { vault } = runtime
-  const key = { appId: app.id, kind: proof.kind, subjectHash: subjectHash(vault, proof.kind, proof.subject) }
+  const key = {
+    appId: app.id,
+    kind: proof.kind,
+    subjectHash: proof.known?.subjectHash ?? subjectHash(vault, proof.kind, proof.subject),
+  }
   const known = await findIdentity(tx, key)
   if (known) return refresh(runtime, tx, known, proof)
 
@@ -95,7 +99,7 @@ async function refresh(keeper: Keeper, tx: Transaction, known: FoundIdentity, pr
   const { vault } = keeper
   const before = await openKnownProfile(keeper, tx, known)
   let profile = before
-  if (!known.detailsHash?.equals(detailsHash(vault, proof))) {
+  if (!known.detailsHash?.equals(proof.known?.detailsHash ?? detailsHash(vault, proof))) {
     await updateIdentity(tx, known.id, {
       ...sealDetails(vault, proof, await sealerOf(keeper, tx, known.userId)),
       ...(proof.publicKey && { publicKey: proof.publicKey }),

@@ -108,12 +108,18 @@ export async function deleteUserBlocks(tx: Transaction, userId: number): Promise
   await tx.delete(blocks).where(and(eq(blocks.userId, userId), eq(blocks.effect, 'block')))
 }
 
-/** The handles that a wallet owns, whoever had it. */
-export function listOwned(db: Reader, wallet: { appId: number; address: string }) {
-  return db
+const owned = statement('profiles_owned', (db) =>
+  db
     .select({ id: profiles.id, dataSealed: profiles.dataSealed })
     .from(profiles)
-    .where(and(eq(profiles.appId, wallet.appId), eq(profiles.ownedBy, wallet.address)))
+    .where(
+      and(eq(profiles.appId, param(profiles.appId, 'appId')), eq(profiles.ownedBy, param(profiles.ownedBy, 'address'))),
+    ),
+)
+
+/** The handles that a wallet owns, whoever had it. */
+export function listOwned(db: Reader, wallet: { appId: number; address: string }) {
+  return owned(db, wallet)
 }
 
 /** Gives a handle to the person who owns its wallet now. */

@@ -1,13 +1,6 @@
-import {
-  createCipheriv,
-  createDecipheriv,
-  createHmac,
-  createSecretKey,
-  hkdfSync,
-  randomBytes,
-  type KeyObject,
-} from 'node:crypto'
+import { createCipheriv, createDecipheriv, createHmac, createSecretKey, hkdfSync, type KeyObject } from 'node:crypto'
 import { ids, type Ids } from './ids.ts'
+import { freshBytes } from './random.ts'
 
 /** Sealed under the secret key, and under a person's own key: the first byte says which. */
 const VERSION = 1
@@ -47,7 +40,7 @@ export function createVault(secretKey: Buffer): Vault {
       return decrypt(encryption, sealed, 1, bytesOf(place))
     },
     makeKey() {
-      const [tag, secret] = [draw(TAG_BYTES), draw(32)]
+      const [tag, secret] = [freshBytes(TAG_BYTES), freshBytes(32)]
       const sealed = encrypt(NOTHING, encryption, secret.toString('base64'), keyPlace(tag))
       return { key: { tag, key: createSecretKey(secret) }, sealed }
     },
@@ -80,7 +73,7 @@ const NONCE_BYTES = 12
 const FRONT_BYTES = NONCE_BYTES + 16
 
 function encrypt(head: Buffer, key: KeyObject, text: string, place: Buffer): Buffer {
-  const nonce = draw(NONCE_BYTES)
+  const nonce = freshBytes(NONCE_BYTES)
   const cipher = createCipheriv('aes-256-gcm', key, nonce).setAAD(place)
   // A stream cipher: everything comes at once, and nothing is left for the end.
   const body = cipher.update(text, 'utf8')
@@ -111,15 +104,5 @@ const placeBytes = new Map<string, Buffer>()
 function bytesOf(place: string): Buffer {
   let bytes = placeBytes.get(place)
   if (!bytes) placeBytes.set(place, (bytes = Buffer.from(place)))
-  return bytes
-}
-
-let drawn = Buffer.alloc(0)
-
-/** Random bytes, drawn from the system for many at once, at a tenth of the price; each is used once. */
-function draw(count: number): Buffer {
-  if (drawn.length < count) drawn = randomBytes(4096)
-  const bytes = drawn.subarray(0, count)
-  drawn = drawn.subarray(count)
   return bytes
 }

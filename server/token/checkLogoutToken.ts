@@ -28,14 +28,17 @@ export async function checkLogoutToken(
   const wanted = expected.audience === undefined ? undefined : [expected.audience].flat()
   const named = [aud].flat()
   const says = (value: unknown) => (typeof value === 'string' ? value.slice(0, 200) : 'missing')
+  const isTyped = header['typ'] === LOGOUT_TYP
+  const isOurs = named.length > 0 && named.every((one) => typeof one === 'string' && (wanted?.includes(one) ?? true))
+  const told = isLogoutEvent(events)
   const checks: LogoutCheck[] = [
-    check('typ', header['typ'] === LOGOUT_TYP, `${says(header['typ'])}; a logout token has ${LOGOUT_TYP}`),
+    check('typ', isTyped, isTyped ? LOGOUT_TYP : `${says(header['typ'])}; a logout token has ${LOGOUT_TYP}`),
     await signatureOf(runtime, token, header),
     check('iss', iss === issuer, iss === issuer ? `${issuer}, this installation` : `${says(iss)}, not ${issuer}`),
     check(
       'aud',
-      named.length > 0 && named.every((one) => typeof one === 'string' && (wanted?.includes(one) ?? true)),
-      `${named.map(says).join(', ')}${wanted ? `; the app's audience is ${wanted.join(', ')}` : ''}`,
+      isOurs,
+      `${named.map(says).join(', ')}${wanted && !isOurs ? `; the app's audience is ${wanted.join(', ')}` : ''}`,
     ),
     check(
       'iat, exp',
@@ -43,9 +46,15 @@ export async function checkLogoutToken(
       lifeOf(iat, exp, at),
     ),
     check('sub, sid', typeof sub === 'string' && typeof sid === 'string', `user ${says(sub)}, session ${says(sid)}`),
-    check('events', isLogoutEvent(events), `must hold the member ${LOGOUT_EVENT}, an object`),
+    check('events', told, `${told ? 'holds' : 'has to hold'} the member ${LOGOUT_EVENT}, an object`),
     check('jti', typeof jti === 'string' && jti !== '', `${says(jti)}, another one on each try`),
-    check('nonce', !('nonce' in claims), 'must not be there, so that it is never taken for an ID token'),
+    check(
+      'nonce',
+      !('nonce' in claims),
+      'nonce' in claims
+        ? 'must not be there: only ID tokens have one'
+        : 'is not there, so it is never taken for an ID token',
+    ),
   ]
   return { header, claims, checks }
 }

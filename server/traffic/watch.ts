@@ -349,7 +349,7 @@ export function createTraffic(
     const key = proofKey(attempt)!
     const counts = minute.of(key, at)
     counts.succeeded++
-    ;(counts.who ??= new Set()).add(place.network)
+    minute.see(key, place.network, MOST_NETWORKS, at)
     const uses = minute.sum(key, 'succeeded', at)
     const many = uses >= rules.replayed_proofs.threshold || minute.distinct(key, at) >= MOST_NETWORKS
     if (many && rules.replayed_proofs.mode !== 'off')
@@ -372,14 +372,13 @@ export function createTraffic(
     minute.of(keys.network, at).succeeded++
     minutes.of(keys.address, at).succeeded++
     if (who === undefined) return
-    remember(minute.of(keys.address, at), who, rules.many_subjects.threshold)
-    remember(minutes.of(keys.address, at), who, SHARED)
+    minute.see(keys.address, who, rules.many_subjects.threshold, at)
+    minutes.see(keys.address, who, SHARED, at)
     const here = { kind: 'address', key: keys.address, value: place.address } as const
     const people = minute.distinct(keys.address, at)
     if (people > rules.many_subjects.threshold && rules.many_subjects.mode !== 'off')
       find('many_subjects', attempt, here, { tries: people, confidence: 60 })
-    const person = minutes.of(`who ${who}`, at)
-    remember(person, place.network, rules.many_addresses.threshold)
+    minutes.see(`who ${who}`, place.network, rules.many_addresses.threshold, at)
     const places = minutes.distinct(`who ${who}`, at)
     if (places >= rules.many_addresses.threshold && rules.many_addresses.mode !== 'off') {
       const userId = vault.ids.parse('usr', who)
@@ -394,7 +393,7 @@ export function createTraffic(
     minute.of(keys.network, at).failed++
     const app = minute.of(keys.app, at)
     app.failed++
-    remember(app, place.address, 50)
+    minute.see(keys.app, place.address, 50, at)
     const share = (key: string) => minute.sum(key, 'failed', at) / Math.max(1, minute.sum(key, 'tries', at))
     const judge = (detector: DetectorName, kind: 'address' | 'network', key: string, value: string, least: number) => {
       const failed = minute.sum(key, 'failed', at)
@@ -442,12 +441,6 @@ export function createTraffic(
     flush: () => notes.flush(),
     close: () => notes.close(),
   }
-}
-
-/** Only as many as tell whether there are enough. */
-function remember(counts: { who: Set<string> | undefined }, what: string, most: number): void {
-  const who = (counts.who ??= new Set())
-  if (who.size <= most) who.add(what)
 }
 
 const codeKey = ({ address }: { address: string }) => `code ${address}`

@@ -57,8 +57,12 @@ export async function addEvents(server: TestServer, app: App, users: string[]) {
     description: 'Back-channel logout',
     payloadFormat: 'logout_token',
   })
-  await signInWithTelegram(server, app, { ...person(77_000_001), first_name: 'Zoe', username: 'zoe_77' })
-  await signInWithTelegram(server, app, { ...person(77_000_001), first_name: 'Zoe', username: 'zoe_77' })
+  const zoe = {
+    'user-agent': 'Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0',
+    'x-forwarded-for': '198.51.100.77',
+  }
+  await signInWithTelegram(server, app, { ...person(77_000_001), first_name: 'Zoe', username: 'zoe_77' }, zoe)
+  await signInWithTelegram(server, app, { ...person(77_000_001), first_name: 'Zoe', username: 'zoe_77' }, zoe)
   await runtime.outbox.pass()
   const ended = await listLog(runtime.db, { endpointId: told.row.id }, { limit: 1 })
   const ids: string[] = []

@@ -51,9 +51,14 @@ export function testPages(
 }
 
 /** Opens each page and answers what is wrong with it. */
-export async function auditAll(window: Visit, paths: { path: string; title?: string }[], widths: number[]) {
+export async function auditAll(
+  window: Visit,
+  paths: { path: string; title?: string; narrow?: string }[],
+  widths: number[],
+) {
   const found: Record<string, string[]> = {}
-  for (const { path, title } of paths) {
+  for (const { path, title: wide, narrow } of paths) {
+    const title = (widths[0]! < 1024 && narrow) || wide
     await window.open(path)
     const faults = await audit(window.page, widths)
     const named = await window.page.title()

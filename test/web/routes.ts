@@ -1,12 +1,12 @@
 import type { Populated } from './installation.ts'
 
-/** Every page of the console, opened with ids that are there. */
+/** Every page of the console, opened with ids that are there; what stands beside a list on a desk is a page of its own, with its own title, on a phone. */
 export const routes = ({ ids, events }: Populated) => [
   { path: '/sign-in', title: 'Sign in' },
   { path: '/setup?token=t', title: 'Create the first operator' },
   { path: '/', title: 'Overview' },
   { path: '/sessions', title: 'Sessions' },
-  { path: `/sessions?session=${ids.session}`, title: 'Sessions' },
+  { path: `/sessions?session=${ids.session}`, title: 'Sessions', narrow: '@jack_40' },
   { path: '/sessions?q=nobody-is-called-this', title: 'Sessions' },
   { path: `/sessions/${ids.session}`, title: '@jack_40' },
   { path: `/sessions/${ids.evicted}`, title: '@jack_40' },
@@ -36,7 +36,7 @@ export const routes = ({ ids, events }: Populated) => [
   { path: '/traffic', title: 'Traffic' },
   ...['blocks', 'rules', 'why', 'why&q=203.0.113.66'].map((tab) => ({ path: `/traffic?tab=${tab}`, title: 'Traffic' })),
   { path: '/notifications', title: 'Notifications' },
-  { path: `/notifications?notification=${events.retrying}&live=1`, title: 'Notifications' },
+  { path: `/notifications?notification=${events.retrying}&live=1`, title: 'Notifications', narrow: 'Swap completed' },
   { path: '/notifications?status=dead&channel=webhook&type=sell.success', title: 'Notifications' },
   { path: '/notifications?q=nobody-is-called-this', title: 'Notifications' },
   { path: `/notifications/${events.retrying}`, title: 'Swap completed' },

@@ -43,9 +43,6 @@ const ends: Record<EndReason, Look & { why: string }> = {
 
 export const endReasons = (Object.keys(ends) as EndReason[]).map((value) => ({ value, ...ends[value] }))
 
-export const endWhy = (reason: string | null | undefined) =>
-  (ends[reason as EndReason]?.why ?? 'The session ended.').replace(/\.$/, '')
-
 export function sessionLook(session: {
   status: string
   endReason?: string | null | undefined
