@@ -378,8 +378,8 @@ export function createTraffic(
     const people = minute.distinct(keys.address, at)
     if (people > rules.many_subjects.threshold && rules.many_subjects.mode !== 'off')
       find('many_subjects', attempt, here, { tries: people, confidence: 60 })
-    minutes.see(`who ${who}`, place.network, rules.many_addresses.threshold, at)
-    const places = minutes.distinct(`who ${who}`, at)
+    minutes.see(who, place.network, rules.many_addresses.threshold, at)
+    const places = minutes.distinct(who, at)
     if (places >= rules.many_addresses.threshold && rules.many_addresses.mode !== 'off') {
       const userId = vault.ids.parse('usr', who)
       const where = { kind: 'user', key: `who ${who}`, value: '', ...(userId !== undefined && { userId }) } as const
