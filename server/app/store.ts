@@ -6,17 +6,23 @@ import { param, statement } from '#server/db/statement.ts'
 
 export type AppRow = typeof apps.$inferSelect
 
-const versionBySlug = statement('app_version_by_slug', (db) =>
-  db
-    .select({ id: apps.id, version: apps.version })
-    .from(apps)
-    .where(eq(apps.slug, param(apps.slug, 'slug'))),
+const versionBySlug = statement(
+  'app_version_by_slug',
+  (db) =>
+    db
+      .select({ id: apps.id, version: apps.version })
+      .from(apps)
+      .where(eq(apps.slug, param(apps.slug, 'slug'))),
+  { oftenSame: true },
 )
-const versionById = statement('app_version_by_id', (db) =>
-  db
-    .select({ id: apps.id, version: apps.version })
-    .from(apps)
-    .where(eq(apps.id, param(apps.id, 'id'))),
+const versionById = statement(
+  'app_version_by_id',
+  (db) =>
+    db
+      .select({ id: apps.id, version: apps.version })
+      .from(apps)
+      .where(eq(apps.id, param(apps.id, 'id'))),
+  { oftenSame: true },
 )
 const rowById = statement('app_by_id', (db) =>
   db

@@ -8,7 +8,7 @@ import { createContext } from './context.ts'
 import { consoleRouter } from './router.ts'
 import { createCallerFactory, refusalOf } from './trpc.ts'
 
-type Input = { shape?: Record<string, unknown> }
+type Input = { shape?: Record<string, unknown>; def: { catchall?: { def: { type: string } } } }
 type Procedure = { _def: { type: string; meta?: OpenApiMeta; inputs: Input[] } }
 
 /** The procedures that say how they are called over REST. */
@@ -21,8 +21,11 @@ function restProcedures() {
   )
 }
 
-/** The members that a call may bring, in its path, query or body. */
-const knownMembers = (inputs: Input[]) => new Set(inputs.flatMap(({ shape = {} }) => Object.keys(shape)))
+/** The members that a call may bring, in its path, query or body; undefined where the schema refuses all others itself, beside every other fault. */
+function knownMembers(inputs: Input[]): Set<string> | undefined {
+  if (inputs.some(({ def }) => def.catchall?.def.type === 'never')) return undefined
+  return new Set(inputs.flatMap(({ shape = {} }) => Object.keys(shape)))
+}
 
 /** The console's procedures as REST under /api/v1: same input, same checks, same answers. */
 export function restRoutes(runtime: Runtime, body: RequestHandler[]): Router {
@@ -41,7 +44,7 @@ export function restRoutes(runtime: Runtime, body: RequestHandler[]): Router {
         const context = await createContext(runtime, request, response)
         // Who has not signed in hears of nothing else, whatever they sent.
         const input = context.operator ? inputOf(request) : {}
-        const strange = Object.keys(input).filter((key) => !known.has(key))
+        const strange = known ? Object.keys(input).filter((key) => !known.has(key)) : []
         const result = await invoke(createCaller({ ...context, strange }), name, input)
         if (result === undefined) sendNothing(response)
         else sendJson(response, result, isCreation(name) ? 201 : 200)

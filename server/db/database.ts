@@ -28,6 +28,11 @@ export type Database = Reader & {
   transaction<T>(work: (tx: Transaction) => Promise<T>): Promise<T>
   /** Integrity of the store and what it is, for `doctor`; a server on another machine also tells its time. */
   check(): Promise<{ ok: boolean; detail: string; now?: Date }>
+  /**
+   * Takes what was deleted out of the database's own files, as far as that is ours to do: SQLite's log is written back and emptied (the pages themselves are
+   * overwritten as things are deleted). False when somebody else was using it; it has to be asked again then.
+   */
+  forget(): Promise<boolean>
   /** The connection pool on PostgreSQL, for what must be shared between processes outside a transaction; undefined on SQLite. */
   shared: unknown
   close(): Promise<void>

@@ -49,6 +49,12 @@ export function openSqlite(file: string): Database {
         : `integrity: ${problems}, foreign keys broken: ${foreign.length}, synchronous=FULL: ${full}`
       return { ok, detail }
     },
+    async forget() {
+      while (writer.inTransaction) await wait(2)
+      snapshot.close()
+      const [outcome] = writer.pragma('wal_checkpoint(truncate)') as { busy: number }[]
+      return outcome?.busy === 0
+    },
     async close() {
       snapshot.close()
       reader.close()
@@ -209,6 +215,8 @@ function connect(file: string, options: Sqlite.Options = {}): Sqlite.Database {
     if (!options.readonly) connection.pragma('journal_mode = wal')
     // Said on every open: with WAL the library falls back to NORMAL when the file exists already, and a power cut loses acknowledged writes.
     connection.pragma('synchronous = full')
+    // What is deleted is overwritten: a person who was erased leaves nothing in pages that wait to be used again.
+    if (!options.readonly) connection.pragma('secure_delete = on')
     connection.pragma('foreign_keys = on')
     connection.pragma('wal_autocheckpoint = 10000')
     connection.pragma('cache_size = -65536')

@@ -9,21 +9,13 @@ import { subjectKey } from '#server/event/subject.ts'
 import { resolveSearch } from '#server/identity/search.ts'
 import { recordAudit } from '#server/operator/audit.ts'
 import { assertSees, type Operator } from '#server/operator/operator.ts'
+import { openPersonal } from '#server/personal/seal.ts'
 import type { Runtime } from '#server/runtime.ts'
+import { findText, MOST_OPENED } from './findText.ts'
 import { describeEvent, showDelivery, statuses, type Status } from './describe.ts'
-import {
-  countLog,
-  deliveriesOf,
-  findListed,
-  lastEvent,
-  listLog,
-  sumTries,
-  type LogFilter,
-  type LogRow,
-} from './logStore.ts'
+import { countLog, deliveriesOf, findListed, lastEvent, listLog, type LogFilter, type LogRow } from './logStore.ts'
 import { MOST_REPLAYED, replayMany, replayThese } from './replay.ts'
 
-const HOUR_MS = 3_600_000
 const id = z.string().max(64)
 const channels = ['webhook', 'inbox', 'telegram', 'email'] as const
 
@@ -40,7 +32,7 @@ const filterInput = {
     .max(200)
     .optional()
     .describe(
-      'An event id, a user id, a Telegram id, @username, wallet address, e-mail address, or the user as the app named them',
+      `An event id, a user id, a Telegram id, @username, wallet address, e-mail address, the user as the app named them, or words of what was told, among the newest ${MOST_OPENED.toLocaleString('en')} that meet the rest of the filter`,
     ),
   from: instantInput.optional(),
   to: instantInput.optional(),
@@ -121,8 +113,8 @@ async function showRows(runtime: Runtime, rows: LogRow[]): Promise<NotificationI
     ),
     ({ delivery }) => delivery.eventId,
   )
-  return rows.map((row) => {
-    const { user, title, body } = readPayload(vault.open(row.payloadSealed, 'events.payload'))
+  const show = async (row: LogRow): Promise<NotificationItem> => {
+    const { user, title, body } = readPayload(await openPersonal(runtime, db, row.payloadSealed, 'events.payload'))
     const deliveries = (owed.get(row.id) ?? []).map((one) => showDelivery(runtime, one))
     return {
       id: vault.ids.seal('evt', row.id),
@@ -137,7 +129,8 @@ async function showRows(runtime: Runtime, rows: LogRow[]): Promise<NotificationI
       status: urgency.find((status) => deliveries.some((one) => one.status === status)) ?? 'none',
       deliveries,
     }
-  })
+  }
+  return Promise.all(rows.map(show))
 }
 
 /** A filter from outside in the store's terms: ids opened, people found under every name they go by. */
@@ -150,31 +143,35 @@ async function readFilter(
   const { appId, endpointId, user, q, ...plain } = input
   const number = (kind: 'app' | 'whe', text: string | undefined) =>
     text === undefined ? undefined : (ids.parse(kind, text) ?? -1)
-  return {
+  const filter = {
     ...plain,
     appId: number('app', appId),
     endpointId: number('whe', endpointId),
-    match: await readMatch(runtime, operator, { user, q, app: number('app', appId) }),
     only: operator.appIds,
   }
+  return { ...filter, match: await readMatch(runtime, filter, { user, q }) }
 }
 
+/** Whom or what a text of the filter means: an event's id, a person under any name they go by, else words of what was told. */
 async function readMatch(
   runtime: Runtime,
-  operator: Operator,
-  { user, q, app }: { user: string | undefined; q: string | undefined; app: number | undefined },
+  filter: LogFilter,
+  { user, q }: { user: string | undefined; q: string | undefined },
 ): Promise<LogFilter['match']> {
   const text = q ?? user
   if (!text) return undefined
   const { ids } = runtime.vault
-  const apps = app === undefined ? (operator.appIds ?? (await listAllApps(runtime.db)).map((row) => row.id)) : [app]
+  const event = q === undefined ? undefined : ids.parse('evt', q)
+  if (event !== undefined) return { eventIds: [event], subjectKeys: [], userIds: [] }
+  const apps =
+    filter.appId === undefined ? (filter.only ?? (await listAllApps(runtime.db)).map(({ id }) => id)) : [filter.appId]
+  const subjectKeys = apps.slice(0, 200).map((appId) => subjectKey(runtime, appId, text))
   const own = ids.parse('usr', text)
-  const found = own === undefined && q ? await resolveSearch(runtime, q) : undefined
-  return {
-    eventId: q ? ids.parse('evt', q) : undefined,
-    subjectKeys: apps.slice(0, 200).map((appId) => subjectKey(runtime, appId, text)),
-    userIds: own === undefined ? (found?.userIds ?? []) : [own],
-  }
+  if (own !== undefined || q === undefined)
+    return { eventIds: [], subjectKeys, userIds: own === undefined ? [] : [own] }
+  const found = await resolveSearch(runtime, q)
+  const userIds = found?.userIds ?? []
+  return { eventIds: userIds.length > 0 ? [] : await findText(runtime, filter, q), subjectKeys, userIds }
 }
 
 async function getRow(runtime: Runtime, operator: Operator, text: string): Promise<LogRow> {
@@ -256,19 +253,6 @@ export const notificationsRouter = router({
         countLog(db, { ...filter, replayable: true }, MOST_COUNTED),
       ])
       return { count, capped: count >= MOST_COUNTED, replayable }
-    }),
-
-  rate: procedure('view')
-    .meta(rest('GET', '/notifications/rate', 'Notifications', 'How many tries at endpoints were taken, in whole hours'))
-    .input(z.object({ appId: id.optional(), from: instantInput, to: instantInput }))
-    .output(z.object({ delivered: z.number(), failed: z.number() }))
-    .query(({ ctx, input }) => {
-      const { runtime, operator } = ctx
-      const app = input.appId === undefined ? undefined : (runtime.vault.ids.parse('app', input.appId) ?? -1)
-      const only = operator.appIds
-      const appIds = app === undefined ? only : only && !only.includes(app) ? [] : [app]
-      const hourOf = (at: Date) => Math.floor(at.getTime() / HOUR_MS)
-      return sumTries(runtime.db, { hours: [hourOf(input.from), hourOf(input.to)], appIds })
     }),
 
   get: procedure('view')

@@ -2,6 +2,7 @@ import type { EventRow } from '#server/event/store.ts'
 import { extendPayload, readPayload } from '#server/event/payload.ts'
 import { typesOf } from '#server/event/types.ts'
 import { appIn, audienceOf } from '#server/app/app.ts'
+import { openPersonal } from '#server/personal/seal.ts'
 import type { Runtime } from '#server/runtime.ts'
 import { checkLogoutToken } from '#server/token/checkLogoutToken.ts'
 import { headersOf, type Exchange } from '#server/webhook/send.ts'
@@ -39,7 +40,7 @@ export function showDelivery(runtime: Runtime, { delivery, url }: OwedRow) {
 /** An event with everything owed because of it and every try. */
 export async function describeEvent(runtime: Runtime, event: Omit<EventRow, 'subjectKey' | 'readAt'>) {
   const { vault, db } = runtime
-  const payload = vault.open(event.payloadSealed, 'events.payload')
+  const payload = await openPersonal(runtime, db, event.payloadSealed, 'events.payload')
   const { user, title, body, data } = readPayload(payload)
   const app = await appIn(runtime, db, event.appId)
   const type = app && (await typesOf(runtime, db, app)).get(event.type)
@@ -94,7 +95,7 @@ type Told = { id: string; type: string; audience: string | string[] | undefined 
 
 async function showAttempt(runtime: Runtime, event: Told, payload: string, attempt: AttemptRow) {
   const exchange = attempt.exchangeSealed
-    ? (JSON.parse(runtime.vault.open(attempt.exchangeSealed, 'attempts.exchange')) as Exchange)
+    ? (JSON.parse(await openPersonal(runtime, runtime.db, attempt.exchangeSealed, 'attempts.exchange')) as Exchange)
     : undefined
   const timestamp = Math.floor(attempt.at.getTime() / 1000)
   const body = exchange?.body ?? payload

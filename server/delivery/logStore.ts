@@ -1,6 +1,6 @@
-import { and, asc, count, desc, eq, gte, inArray, lt, lte, max, min, or, sql, sum, type SQL } from 'drizzle-orm'
+import { and, asc, count, desc, eq, gte, inArray, lt, lte, max, min, or, sql, type SQL } from 'drizzle-orm'
 import type { Reader, Transaction } from '#server/db/database.ts'
-import { apps, attempts, deliveries, events, laneHours, webhookEndpoints } from '#server/db/schema.ts'
+import { apps, attempts, deliveries, events, webhookEndpoints } from '#server/db/schema.ts'
 import type { DeliveryRow } from './store.ts'
 
 /** What the log is narrowed to; every member that is given must hold. */
@@ -8,7 +8,7 @@ export type LogFilter = {
   appId?: number | undefined
   type?: string | undefined
   /** One of these events, or about one of these people. */
-  match?: { eventId?: number | undefined; subjectKeys: number[]; userIds: number[] } | undefined
+  match?: { eventIds: number[]; subjectKeys: number[]; userIds: number[] } | undefined
   status?: DeliveryRow['status'] | 'retrying' | undefined
   channel?: DeliveryRow['channel'] | undefined
   endpointId?: number | undefined
@@ -46,7 +46,7 @@ const ofEvents = (filter: LogFilter): SQL | undefined => {
     filter.type === undefined ? undefined : eq(events.type, filter.type),
     match
       ? (or(
-          match.eventId === undefined ? undefined : eq(events.id, match.eventId),
+          match.eventIds.length > 0 ? inArray(events.id, match.eventIds) : undefined,
           match.subjectKeys.length > 0 ? inArray(events.subjectKey, match.subjectKeys) : undefined,
           match.userIds.length > 0 ? inArray(events.userId, match.userIds) : undefined,
         ) ?? sql`1 = 0`)
@@ -261,25 +261,6 @@ export async function countLog(db: Reader, asked: LogFilter, most: number): Prom
     .as('some')
   const [row] = await db.select({ n: count() }).from(some)
   return row!.n
-}
-
-/** How many tries at endpoints were taken and how many failed in some hours, the last one included. */
-export async function sumTries(
-  db: Reader,
-  { hours: [first, last], appIds }: { hours: [number, number]; appIds: number[] | undefined },
-): Promise<{ delivered: number; failed: number }> {
-  const [row] = await db
-    .select({ delivered: sum(laneHours.delivered).mapWith(Number), failed: sum(laneHours.failed).mapWith(Number) })
-    .from(laneHours)
-    .innerJoin(webhookEndpoints, eq(webhookEndpoints.id, laneHours.lane))
-    .where(
-      and(
-        gte(laneHours.hour, first),
-        lte(laneHours.hour, last),
-        appIds && inArray(webhookEndpoints.appId, appIds.length > 0 ? appIds : [-1]),
-      ),
-    )
-  return { delivered: row?.delivered ?? 0, failed: row?.failed ?? 0 }
 }
 
 /** Everything owed because of some events, with the endpoints it goes to. */

@@ -1,16 +1,18 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import type { Transaction } from '#server/db/database.ts'
+import { countTry } from './count.ts'
 import type { Runtime } from '#server/runtime.ts'
 import { finish, type Tried } from './finish.ts'
 import type { Attempt, Lane, OpenLane } from './lane.ts'
 import {
   claimDeliveries,
-  countWorkers,
   eventsOf,
   hasOrphans,
   holdPending,
   insertWorker,
+  isLaneSending,
   listDueLanes,
+  livingWorkers,
   releaseClaimed,
   removeWorker,
   renewWorker,
@@ -86,7 +88,8 @@ export function createOutbox(runtime: Runtime, openLane: OpenLane): Outbox {
   let failing = false
   let worker: number | undefined
   let beatAt = 0
-  let peers = 1
+  /** Who sends at this moment, ourselves included. */
+  let living: number[] = []
   let turning = false
   let turnedAt = 0
   let closing = false
@@ -123,16 +126,29 @@ export function createOutbox(runtime: Runtime, openLane: OpenLane): Outbox {
   function room(state: State, now: number): number {
     const { lane } = state
     if (!lane) return 1
-    if (lane.probing) return 1 - state.flying - state.queue.length
+    // One that has no place here may have one by now: it is read again.
+    if (placesOf(lane) === 0 || lane.probing) return 1 - state.flying - state.queue.length
     refill(state, lane, now)
     return Math.min(mostOf(state, lane) - state.flying - state.queue.length, Math.floor(state.tokens))
   }
 
   /** How much a lane may have in hand, on its way or waiting here. */
   function mostOf(state: State, lane: Lane): number {
-    if (lane.ordered) return lane.concurrency
-    return Math.max(2 * lane.concurrency, Math.min(state.pace, MOST_AHEAD))
+    const places = placesOf(lane)
+    if (lane.ordered) return places
+    return Math.max(2 * places, Math.min(state.pace, MOST_AHEAD))
   }
+
+  /** How many of a lane's places are ours: processes share them, so that all together keep the endpoint's limit. */
+  function placesOf({ id, concurrency: places, probing }: Lane): number {
+    if (probing) return 1
+    const rank = worker === undefined ? -1 : living.indexOf(worker)
+    if (living.length < 2 || rank < 0) return places
+    const share = Math.floor(places / living.length)
+    return share + ((rank + Math.abs(id)) % living.length < places % living.length ? 1 : 0)
+  }
+
+  const peers = () => Math.max(1, living.length)
 
   /** What a lane should claim now: nothing while it has enough in hand, so that a transaction claims much at once. */
   function wants(state: State, now: number): number {
@@ -151,7 +167,7 @@ export function createOutbox(runtime: Runtime, openLane: OpenLane): Outbox {
   }
 
   function refill(state: State, lane: Lane, now: number): void {
-    const rate = lane.rate / peers
+    const rate = lane.rate / peers()
     const more = ((now - state.refilledAt) / 1000) * rate
     state.tokens = Math.min(Math.max(1, rate), state.tokens + more)
     state.refilledAt = now
@@ -176,6 +192,9 @@ export function createOutbox(runtime: Runtime, openLane: OpenLane): Outbox {
     return picked
   }
 
+  /** Whether it is time to say that we live; also after the clock was set back. */
+  const mustBeat = () => Math.abs(runtime.now().getTime() - beatAt) > BEAT_MS
+
   /** Whether what was tried should be written now. */
   const mustWrite = (now: number) =>
     finished.length > 0 && (closing || failing || finished.length >= MOST_FINISHED || now - turnedAt >= WRITE_MS)
@@ -188,7 +207,7 @@ export function createOutbox(runtime: Runtime, openLane: OpenLane): Outbox {
     const results = finished
     finished = []
     failing = false
-    const beat = worker === undefined || began - beatAt > BEAT_MS
+    const beat = worker === undefined || mustBeat()
     let outcome
     try {
       outcome = await runtime.db.transaction((tx) => work(tx, results, asked, beat))
@@ -200,11 +219,10 @@ export function createOutbox(runtime: Runtime, openLane: OpenLane): Outbox {
     } finally {
       turnedAt = performance.now()
     }
+    for (const { lane, attempt } of results) countTry(runtime, lane.appId, attempt.verdict)
     worker = outcome.worker
-    if (beat) {
-      beatAt = began
-      peers = outcome.peers
-    }
+    living = outcome.living
+    if (beat) beatAt = outcome.at
     for (const { state, want, lane, claimed } of outcome.claims) settle(state, { want, lane, claimed }, began)
     return true
   }
@@ -215,7 +233,7 @@ export function createOutbox(runtime: Runtime, openLane: OpenLane): Outbox {
     let me = worker
     if (me === undefined) me = await insertWorker(tx, aliveUntil)
     else if (beat && !(await renewWorker(tx, me, aliveUntil))) me = await insertWorker(tx, aliveUntil)
-    const count = beat ? Math.max(1, await countWorkers(tx, now)) : peers
+    const alive = await livingWorkers(tx, now)
     if (results.length > 0) await finish(tx, worker ?? me, results, now)
     const claims = []
     for (const { state, want } of asked) claims.push({ state, want, ...(await claim(tx, me, state, want, now)) })
@@ -225,7 +243,8 @@ export function createOutbox(runtime: Runtime, openLane: OpenLane): Outbox {
     )
     return {
       worker: me,
-      peers: count,
+      at: now.getTime(),
+      living: alive,
       claims: claims.map(({ claimed, ...rest }) => ({
         ...rest,
         claimed: claimed.map((delivery) => ({ delivery, event: found.get(delivery.eventId)! })),
@@ -234,7 +253,13 @@ export function createOutbox(runtime: Runtime, openLane: OpenLane): Outbox {
   }
 
   async function claim(tx: Transaction, me: number, state: State, want: number, now: Date) {
-    const lane = await openLane(tx, state.id, now)
+    let lane = await openLane(tx, state.id, now)
+    if (lane?.probing) {
+      // Processes look one after the other, and the later one sees the probe of the first, or what it came to.
+      await tx.lock(`probe ${state.id}`)
+      lane = await openLane(tx, state.id, now)
+      if (lane?.probing && (await isLaneSending(tx, state.id))) return { lane, claimed: [], more: false }
+    }
     const resting = lane?.openUntil && lane.openUntil > now
     if (!lane?.open || resting) {
       state.returned.push(...state.queue.splice(0))
@@ -250,7 +275,9 @@ export function createOutbox(runtime: Runtime, openLane: OpenLane): Outbox {
     }
     if (resting) return { lane, claimed: [], more: false }
     if (want <= 0) return { lane, claimed: [], more: true }
-    const limit = lane.probing ? Math.min(want, 1 - state.flying - state.queue.length) : want
+    // It may be new, probe only since now, or be another process's.
+    const free = placesOf(lane) - state.flying - state.queue.length
+    const limit = state.lane && !lane.probing && placesOf(lane) > 0 ? want : Math.min(want, free)
     if (limit <= 0) return { lane, claimed: [], more: false }
     const claimed = await claimDeliveries(tx, { lane: state.id, worker: me, now, limit }, lane.ordered)
     return { lane, claimed, more: claimed.length === limit }
@@ -273,7 +300,11 @@ export function createOutbox(runtime: Runtime, openLane: OpenLane): Outbox {
   }
 
   function pump(state: State): void {
-    while (state.doubtedAt === 0 && state.queue.length > 0 && state.flying < (state.queue[0]!.lane.concurrency || 1)) {
+    while (
+      state.doubtedAt === 0 &&
+      state.queue.length > 0 &&
+      state.flying < Math.max(1, placesOf(state.queue[0]!.lane))
+    ) {
       const { delivery, event, lane } = state.queue.shift()!
       state.flying++
       lane
@@ -334,7 +365,7 @@ export function createOutbox(runtime: Runtime, openLane: OpenLane): Outbox {
       for (const state of lanes.values()) {
         if (!state.due) continue
         if (state.notBefore > now) waits.push(state.notBefore - now)
-        else if (state.lane && state.tokens < 1) waits.push(((1 - state.tokens) * 1000 * peers) / state.lane.rate)
+        else if (state.lane && state.tokens < 1) waits.push(((1 - state.tokens) * 1000 * peers()) / state.lane.rate)
       }
     if (waits.length > 0) later = setTimeout(kick, Math.max(1, Math.min(...waits)))
   }
@@ -352,9 +383,9 @@ export function createOutbox(runtime: Runtime, openLane: OpenLane): Outbox {
     }
     for (const lane of await listDueLanes(runtime.db, now)) stateOf(lane).due = true
     const busy = [...lanes.values()].some((state) => state.flying > 0 || state.queue.length > 0)
-    if (busy && worker !== undefined && performance.now() - beatAt > BEAT_MS) {
+    if (busy && worker !== undefined && mustBeat()) {
       const id = worker
-      beatAt = performance.now()
+      beatAt = now.getTime()
       const alive = await runtime.db.transaction((tx) => renewWorker(tx, id, new Date(now.getTime() + LIFE_MS)))
       if (!alive) worker = undefined
     }

@@ -279,6 +279,16 @@ export async function renewWorker(tx: Transaction, id: number, aliveUntil: Date)
   return rows.length > 0
 }
 
+/** Whether any worker is sending something of a lane. */
+export async function isLaneSending(db: Reader, lane: number): Promise<boolean> {
+  const rows = await db
+    .select({ id: deliveries.id })
+    .from(deliveries)
+    .where(and(isSending, eq(deliveries.lane, lane)))
+    .limit(1)
+  return rows.length > 0
+}
+
 /** Gives back some of what a worker has claimed and not sent. */
 export async function releaseClaimed(tx: Transaction, worker: number, ids: number[]): Promise<void> {
   if (ids.length === 0) return
@@ -323,13 +333,17 @@ export async function reviveOrphans(tx: Transaction, now: Date): Promise<number>
   return rows.length
 }
 
-/** How many processes send at this moment. */
-export async function countWorkers(db: Reader, now: Date): Promise<number> {
-  const rows = await db
+const alive = statement('workers_alive', (db) =>
+  db
     .select({ id: outboxWorkers.id })
     .from(outboxWorkers)
-    .where(sql`${outboxWorkers.aliveUntil} >= ${sql.param(now, outboxWorkers.aliveUntil)}`)
-  return rows.length
+    .where(sql`${outboxWorkers.aliveUntil} >= ${param(outboxWorkers.aliveUntil, 'now')}`)
+    .orderBy(asc(outboxWorkers.id)),
+)
+
+/** The workers that send at this moment, in the order of their numbers. */
+export async function livingWorkers(db: Reader, now: Date): Promise<number[]> {
+  return (await alive(db, { now })).map(({ id }) => id)
 }
 
 /** Holds what waits in a lane, some thousands a call; returns how many. */

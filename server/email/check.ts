@@ -2,11 +2,11 @@ import type { App } from '#server/app/app.ts'
 import type { TemplateContent } from './builtin.ts'
 import { checkContexts } from './contexts.ts'
 import { liquidFault, MOST_SOURCE, parseLiquid, variablesIn } from './engine.ts'
-import type { Finding } from './finding.ts'
+import { MOST_FINDINGS, type Finding } from './finding.ts'
 import { carriesCode, type Locale, type MailKind } from './kinds.ts'
 import { checkLinks } from './links.ts'
 import { checkMarks, type Mark, type Sender } from './marks.ts'
-import { render, type Rendered } from './render.ts'
+import { render, renderSoon, type Rendered } from './render.ts'
 import { sampleValues } from './sample.ts'
 import { structureOf } from './structure.ts'
 import { variablesOf, type Values } from './variables.ts'
@@ -14,6 +14,7 @@ import { variablesOf, type Values } from './variables.ts'
 /** Gmail cuts a mail off near 102 KB, together with what stands at its end. */
 const MOST_HTML = 102_400
 const MUCH_HTML = 92_160
+const MOST_ELEMENTS = 5_000
 
 export type Checked = { findings: Finding[]; marks: Mark[]; ok: boolean }
 
@@ -26,18 +27,22 @@ export function checkTemplate(content: TemplateContent, about: About): Checked {
   if (!findings.some(({ level }) => level === 'error')) {
     const values = sampleValues(about.app, about.kind, about.locale, about.at)
     try {
-      const rendered = render(content, values)
+      const rendered = renderSoon(content, values)
+      const [tooMuch] = checkSize(rendered)
+      if (tooMuch?.level === 'error') return { findings: [...findings, tooMuch], marks, ok: false }
       marks = checkMarks(about.app, rendered, values, about.sender)
       findings.push(...ofMarks(marks), ...checkRendered(rendered, about.kind, values))
       for (const set of ['hostile', 'bare'] as const) {
         const others = sampleValues(about.app, about.kind, about.locale, about.at, set)
-        findings.push(...checkStructure(content, render(content, others), others))
+        findings.push(...checkStructure(content, renderSoon(content, others), others, renderSoon))
       }
     } catch (error) {
       findings.push(renderFault(error))
     }
   }
-  return { findings, marks, ok: !findings.some(({ level }) => level === 'error') }
+  const ok = !findings.some(({ level }) => level === 'error')
+  findings.sort((a, b) => Number(b.level === 'error') - Number(a.level === 'error'))
+  return { findings: findings.slice(0, MOST_FINDINGS), marks, ok }
 }
 
 /** What must hold of one mail in the moment it leaves; the reason it must not, or undefined. */
@@ -49,9 +54,11 @@ export function checkMail(
 ): string | undefined {
   const source = checkSource(content, about.kind).find(({ level }) => level === 'error')
   if (source) return `${source.part}: ${source.message}`
+  const tooMuch = checkSize(rendered).find(({ level }) => level === 'error')
+  if (tooMuch) return tooMuch.message
   const mark = checkMarks(about.app, rendered, values, about.sender).find(({ state }) => state === 'missing')
   if (mark) return mark.detail
-  const more = [...checkRendered(rendered, about.kind, values), ...checkStructure(content, rendered, values)]
+  const more = [...checkRendered(rendered, about.kind, values), ...checkStructure(content, rendered, values, render)]
   return more.find(({ level }) => level === 'error')?.message
 }
 
@@ -98,16 +105,19 @@ function checkSource(content: TemplateContent, kind: MailKind): Finding[] {
   return [...findings, ...checkContexts(content.html, known)]
 }
 
+/** What Gmail would cut off; and more elements than anybody writes, which only cost time to look at. */
+function checkSize({ html }: Rendered): Finding[] {
+  const about = { part: 'html', code: 'size' } as const
+  const bytes = Buffer.byteLength(html)
+  const message = `The HTML weighs ${Math.round(bytes / 1024)} KB; Gmail cuts it off at 100`
+  if (bytes > MOST_HTML) return [{ ...about, level: 'error', message }]
+  if (html.split('<').length > MOST_ELEMENTS)
+    return [{ ...about, level: 'error', message: `A mail may hold ${MOST_ELEMENTS} elements` }]
+  return bytes > MUCH_HTML ? [{ ...about, level: 'warning', message }] : []
+}
+
 function checkRendered(rendered: Rendered, kind: MailKind, values: Values): Finding[] {
-  const findings: Finding[] = []
-  const bytes = Buffer.byteLength(rendered.html)
-  if (bytes > MUCH_HTML)
-    findings.push({
-      part: 'html',
-      level: bytes > MOST_HTML ? 'error' : 'warning',
-      code: 'size',
-      message: `The HTML weighs ${Math.round(bytes / 1024)} KB; Gmail cuts it off at 100`,
-    })
+  const findings = checkSize(rendered)
   if (rendered.subject === '' || rendered.subject.length > 200)
     findings.push({
       part: 'subject',
@@ -125,9 +135,14 @@ function checkRendered(rendered: Rendered, kind: MailKind, values: Values): Find
 }
 
 /** What people and devices say of themselves must not change which elements a mail has. */
-function checkStructure(content: TemplateContent, rendered: Rendered, values: Values): Finding[] {
+function checkStructure(
+  content: TemplateContent,
+  rendered: Rendered,
+  values: Values,
+  again: typeof renderSoon,
+): Finding[] {
   const neutral = (text: string) => (text === '' ? '' : 'x')
-  const calm = render(content, {
+  const calm = again(content, {
     ...values,
     user: { name: neutral(values.user.name) },
     ip: neutral(values.ip),

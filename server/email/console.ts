@@ -13,7 +13,7 @@ import { MOST_SOURCE } from './engine.ts'
 import { kinds, locales, type Locale, type MailKind } from './kinds.ts'
 import { markNames } from './marks.ts'
 import { queueTest } from './queueTest.ts'
-import { render } from './render.ts'
+import { renderSoon } from './render.ts'
 import { dataSets, sampleValues } from './sample.ts'
 import { resetTemplate, restoreVersion, saveTemplate } from './save.ts'
 import { senderOf } from './sender.ts'
@@ -194,9 +194,11 @@ export const emailTemplatesRouter = router({
       const given = await lookedAt(runtime, at, input.content)
       const now = runtime.now()
       const result = checkTemplate(given, { ...at, at: now, sender: senderOf(runtime, at.app) })
+      // What takes too long, or cannot be parsed, is not tried again.
+      const isSound = !result.findings.some(({ code }) => code === 'syntax' || code === 'render')
       let mail: TemplateContent | null = null
       try {
-        mail = render(given, sampleValues(at.app, at.kind, at.locale, now, input.data))
+        if (isSound) mail = renderSoon(given, sampleValues(at.app, at.kind, at.locale, now, input.data))
       } catch {
         // Why is among the findings.
       }

@@ -1,5 +1,6 @@
 import { Tokenizer } from 'htmlparser2'
-import { placeOf, type Finding } from './finding.ts'
+import { tagsOf } from './engine.ts'
+import { createPlaces, MOST_FINDINGS, type Finding } from './finding.ts'
 import type { variablesOf } from './variables.ts'
 
 /** Elements that a mail must not hold: they run, load, send, or change what links mean. */
@@ -48,9 +49,20 @@ type Variables = ReturnType<typeof variablesOf>
 export function checkContexts(html: string, variables: Variables): Finding[] {
   const findings: Finding[] = []
   const { masked, outputs } = mask(html)
-  const say = (offset: number, code: string, message: string) =>
-    findings.push({ part: 'html', level: 'error', code, message, ...placeOf(html, offset) })
-  const within = (start: number, end: number) => outputs.filter((output) => output.start < end && output.end > start)
+  const placeOf = createPlaces(html)
+  const say = (offset: number, code: string, message: string) => {
+    if (findings.length < MOST_FINDINGS)
+      findings.push({ part: 'html', level: 'error', code, message, ...placeOf(offset) })
+  }
+  // The tokenizer goes from left to right, and so do the outputs; attributes alone look back, to where their value began.
+  let first = 0
+  const within = (start: number, end: number) => {
+    while (first > 0 && outputs[first - 1]!.end > start) first--
+    while (first < outputs.length && outputs[first]!.end <= start) first++
+    let last = first
+    while (last < outputs.length && outputs[last]!.start < end) last++
+    return outputs.slice(first, last)
+  }
   const isOnly = (output: Output, flag: 'url' | 'color') =>
     variables.some((variable) => variable[flag] && variable.name === output.expression)
 
@@ -80,7 +92,7 @@ export function checkContexts(html: string, variables: Variables): Finding[] {
           say(
             output.start,
             'style_output',
-            `Only app.primaryColor can stand in ${name}=; ${output.expression} could change how all looks`,
+            `Only app.primaryColor and app.linkColor can stand in ${name}=; ${output.expression} could change how all looks`,
           )
       } else if (!TEXTUAL.has(name) && !name.startsWith('data-'))
         say(output.start, 'attribute_output', `No output can stand in ${name}=`)
@@ -139,7 +151,7 @@ export function checkContexts(html: string, variables: Variables): Finding[] {
             say(
               output.start,
               'style_output',
-              `Only app.primaryColor can stand in <style>; ${output.expression} could change how all looks`,
+              `Only app.primaryColor and app.linkColor can stand in <style>; ${output.expression} could change how all looks`,
             )
       },
       onattribname(start, end) {
@@ -179,15 +191,15 @@ export function checkContexts(html: string, variables: Variables): Finding[] {
 /** Outputs become marks and tags become blanks, of the same length. */
 function mask(html: string): { masked: string; outputs: Output[] } {
   const outputs: Output[] = []
-  const masked = html.replace(
-    /\{\{-?([\s\S]*?)-?\}\}|\{%[\s\S]*?%\}/g,
-    (whole, inside: string | undefined, start: number) => {
-      if (inside === undefined) return whole.replace(/[^\n]/g, ' ')
-      outputs.push({ start, end: start + whole.length, expression: inside.trim() })
-      return MARK.repeat(whole.length)
-    },
-  )
-  return { masked, outputs }
+  let masked = ''
+  let at = 0
+  for (const { start, end, isOutput } of tagsOf(html).tags) {
+    const whole = html.slice(start, end)
+    if (isOutput) outputs.push({ start, end, expression: whole.slice(2, -2).replace(/^-|-$/g, '').trim() })
+    masked += html.slice(at, start) + (isOutput ? MARK.repeat(whole.length) : whole.replace(/[^\n]/g, ' '))
+    at = end
+  }
+  return { masked: masked + html.slice(at), outputs }
 }
 
 /** Numeric and the few named entities with which a scheme can be hidden. */

@@ -8,9 +8,12 @@ const FILTERS = [
   ...['strip', 'truncate', 'upcase', 'url_encode', 'plus', 'minus', 'times', 'divided_by', 'modulo', 'round'],
 ]
 
-/** Characters of one template, and what one rendering may cost: milliseconds, and characters held. */
-export const MOST_SOURCE = 200_000
-const LIMITS = { parseLimit: MOST_SOURCE, renderLimit: 200, memoryLimit: 2_000_000 }
+/** Characters of one template; Liquid's outputs and tags in it, and characters of each: what takes them apart takes longer than there are of them. */
+export const MOST_SOURCE = 100_000
+const MOST_TAGS = 1_000
+const MOST_TAG = 1_000
+/** Characters held while one is filled in. */
+const LIMITS = { parseLimit: MOST_SOURCE, memoryLimit: 2_000_000 }
 const MOST_OUTPUT = 500_000
 
 /** Escapes every output for HTML, or none for plain text. */
@@ -48,9 +51,38 @@ export function parseLiquid(source: string, escaping: Escaping): Template[] {
   const key = escaping + source
   const known = parsed.get(key)
   if (known) return known
+  const fault = tagsOf(source).fault
+  if (fault) throw new Error(fault)
   const templates = engines[escaping].parse(source)
   parsed.add(key, templates)
   return templates
+}
+
+export type Tag = { start: number; end: number; isOutput: boolean }
+
+/** Where Liquid's outputs and tags stand, in one pass, up to the first that is not closed; and whether there are more, or longer ones, than a mail needs. */
+export function tagsOf(source: string): { tags: Tag[]; fault?: string } {
+  const tags: Tag[] = []
+  let at = 0
+  while (tags.length <= MOST_TAGS) {
+    const start = beginOf(source, at)
+    if (start === undefined) return { tags }
+    const isOutput = source[start + 1] === '{'
+    const close = source.indexOf(isOutput ? '}}' : '%}', start + 2)
+    if (close < 0) return source.length - start > MOST_TAG ? { tags, fault: LONG } : { tags }
+    at = close + 2
+    if (at - start > MOST_TAG) return { tags, fault: LONG }
+    tags.push({ start, end: at, isOutput })
+  }
+  return { tags, fault: `A template may hold ${MOST_TAGS} outputs and tags` }
+}
+
+const LONG = `An output or tag may have ${MOST_TAG} characters`
+
+function beginOf(source: string, from: number): number | undefined {
+  for (let at = source.indexOf('{', from); at >= 0; at = source.indexOf('{', at + 1))
+    if (source[at + 1] === '{' || source[at + 1] === '%') return at
+  return undefined
 }
 
 /** The same few templates are sent, and looked at from all sides at every keystroke. */
@@ -69,8 +101,8 @@ export function variablesIn(templates: Template[]): { name: string; line: number
 }
 
 /** A template filled with values. @throws Error when a variable is missing or a limit is reached */
-export function renderLiquid(templates: Template[], values: object, escaping: Escaping): string {
-  const result = engines[escaping].renderSync(templates, values) as string
+export function renderLiquid(templates: Template[], values: object, escaping: Escaping, mostMs: number): string {
+  const result = engines[escaping].renderSync(templates, values, { renderLimit: mostMs }) as string
   if (result.length > MOST_OUTPUT) throw new Error(`The result is longer than ${MOST_OUTPUT} characters`)
   return result
 }

@@ -11,8 +11,19 @@ export type Finding = {
   clients?: string[]
 }
 
-/** Line and column, from 1, of a place in a text. */
-export function placeOf(source: string, offset: number): { line: number; column: number } {
-  const before = source.slice(0, offset)
-  return { line: before.split('\n').length, column: offset - before.lastIndexOf('\n') }
+/** Nobody reads more at once. */
+export const MOST_FINDINGS = 100
+
+/** Line and column, from 1, of places in a text. */
+export function createPlaces(source: string): (offset: number) => { line: number; column: number } {
+  const ends = [...source.matchAll(/\n/g)].map(({ index }) => index)
+  return (offset) => {
+    let [low, high] = [0, ends.length]
+    while (low < high) {
+      const middle = (low + high) >> 1
+      if (ends[middle]! < offset) low = middle + 1
+      else high = middle
+    }
+    return { line: low + 1, column: offset - (ends[low - 1] ?? -1) }
+  }
 }

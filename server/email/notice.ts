@@ -5,7 +5,7 @@ import type { Runtime } from '#server/runtime.ts'
 import { directionOf, helpIn } from './builtin.ts'
 import { parseLiquid, renderLiquid } from './engine.ts'
 import type { Locale } from './kinds.ts'
-import { render, type Rendered } from './render.ts'
+import { AT_LAST_MS, render, type Rendered } from './render.ts'
 import { stopLink } from './stop.ts'
 import { valuesOf } from './variables.ts'
 
@@ -33,7 +33,7 @@ const words = JSON.parse(read('words.json')) as Record<Locale, Words>
 export function noticeWords(locale: Locale, app: string, group: Group): (word: Said) => string {
   const known = words[locale]
   const values = { app: { name: app }, group: known.groups[group] }
-  return (word) => renderLiquid(parseLiquid(known[word], 'none'), values, 'none')
+  return (word) => renderLiquid(parseLiquid(known[word], 'none'), values, 'none', AT_LAST_MS)
 }
 
 type About = { locale: Locale; at: Date; userId: number | null }

@@ -4,6 +4,7 @@ import { procedure, rest, router } from '#server/console/trpc.ts'
 import { AppError } from '#server/error.ts'
 import { recordAudit } from '#server/operator/audit.ts'
 import { assertSees, assertSeesAll, type Operator } from '#server/operator/operator.ts'
+import { openPersonal } from '#server/personal/seal.ts'
 import type { Runtime } from '#server/runtime.ts'
 import { noteBounce } from './bounce.ts'
 import { composeSource, headersOf } from './compose.ts'
@@ -72,15 +73,16 @@ const detail = item.extend({
   ),
 })
 
-function show({ vault }: Runtime, { mail, appName }: ListedEmail): z.infer<typeof item> {
-  const content = mail.contentSealed && openContent(vault, mail.contentSealed)
+async function show(runtime: Runtime, { mail, appName }: ListedEmail): Promise<z.infer<typeof item>> {
+  const { db, vault } = runtime
+  const content = mail.contentSealed && (await openContent(runtime, db, mail.contentSealed))
   return {
     id: vault.ids.seal('eml', mail.id),
     app: { id: vault.ids.seal('app', mail.appId), name: appName },
     userId: mail.userId === null ? null : vault.ids.seal('usr', mail.userId),
     kind: mail.kind as (typeof mailKinds)[number],
     locale: mail.locale,
-    to: vault.open(mail.toSealed, 'emails.to'),
+    to: await openPersonal(runtime, db, mail.toSealed, 'emails.to'),
     subject: content ? content.coveredParts.subject : null,
     status: mail.status,
     reason: mail.reason,
@@ -97,12 +99,12 @@ function show({ vault }: Runtime, { mail, appName }: ListedEmail): z.infer<typeo
 
 async function showDetail(runtime: Runtime, listed: ListedEmail, revealed: boolean): Promise<z.infer<typeof detail>> {
   const { mail } = listed
-  const content = mail.contentSealed && openContent(runtime.vault, mail.contentSealed)
+  const content = mail.contentSealed && (await openContent(runtime, runtime.db, mail.contentSealed))
   const letter = content && (revealed ? content.letter : { ...content.letter, ...content.coveredParts })
   const source = letter ? await composeSource(letter) : null
   const attempts = await listAttempts(runtime.db, mail.id)
   return {
-    ...show(runtime, listed),
+    ...(await show(runtime, listed)),
     templateVersion: mail.templateVersion,
     resendOf: mail.resendOf === null ? null : runtime.vault.ids.seal('eml', mail.resendOf),
     from: letter ? `${letter.from.name} <${letter.from.address}>` : null,
@@ -172,15 +174,14 @@ export const emailsRouter = router({
         listEmails(runtime.db, { ...filter, ...placeOf({ cursor, sort }), limit: limit + 1 }),
         countEmails(runtime.db, filter, MOST_COUNTED),
       ])
-      return {
-        ...page(
-          rows,
-          limit,
-          (row) => show(runtime, row),
-          ({ mail }) => [mail.id],
-        ),
-        total,
-      }
+      const listed = page(
+        rows,
+        limit,
+        (row) => row,
+        ({ mail }) => [mail.id],
+      )
+      const items = await Promise.all(listed.items.map((row) => show(runtime, row)))
+      return { items, nextCursor: listed.nextCursor, total }
     }),
 
   get: procedure('view')

@@ -1,5 +1,6 @@
 import type { App } from '#server/app/app.ts'
 import type { Transaction } from '#server/db/database.ts'
+import { sealerOf } from '#server/personal/seal.ts'
 import type { Runtime } from '#server/runtime.ts'
 import { parseAddress } from './address.ts'
 import { localeOf, type NoticeKind } from './kinds.ts'
@@ -27,11 +28,12 @@ export async function queueNotice(runtime: Runtime, tx: Transaction, mail: NewNo
   const { app, kind, notice, userId = null, deliveryId = null } = mail
   const now = runtime.now()
   const address = parseAddress(mail.to)
+  const seal = await sealerOf(runtime, tx, userId)
   return insertEmail(tx, {
     ...{ appId: app.id, userId, deliveryId, kind },
     locale: localeOf(mail.locale, app.settings.email.locale),
-    ...addressee(runtime, address ?? mail.to),
-    variablesSealed: runtime.vault.seal(JSON.stringify(notice), 'emails.variables'),
+    ...addressee(runtime, address ?? mail.to, seal),
+    variablesSealed: seal(JSON.stringify(notice), 'emails.variables'),
     createdAt: now,
     ...(address
       ? { status: 'queued', nextAt: now }

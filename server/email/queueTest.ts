@@ -7,7 +7,7 @@ import type { TemplateContent } from './builtin.ts'
 import { liquidFault } from './engine.ts'
 import { carriesCode, type Locale, type MailKind } from './kinds.ts'
 import { addressee } from './queue.ts'
-import { render } from './render.ts'
+import { renderSoon } from './render.ts'
 import { sampleFacts, sampleValues } from './sample.ts'
 import { insertEmail } from './store.ts'
 
@@ -23,7 +23,7 @@ export async function queueTest(
   const { app, kind, locale, content } = test
   const at = runtime.now()
   try {
-    render(content, sampleValues(app, kind, locale, at))
+    renderSoon(content, sampleValues(app, kind, locale, at))
   } catch (error) {
     const { part = 'html' } = error as { part?: string }
     throw new AppError('invalid_request', 'This template cannot be rendered yet', {
@@ -38,7 +38,7 @@ export async function queueTest(
       userId: null,
       kind,
       locale,
-      ...addressee(runtime, address),
+      ...addressee(runtime, address, runtime.vault.seal),
       variablesSealed: runtime.vault.seal(JSON.stringify(sampleFacts(kind)), 'emails.variables'),
       draftSealed: runtime.vault.seal(JSON.stringify(content), 'emails.draft'),
       status: 'queued',

@@ -1,11 +1,14 @@
 import { createHash } from 'node:crypto'
 import { Router, type Response } from 'express'
+import { AppError } from '#server/error.ts'
 import type { Runtime } from '#server/runtime.ts'
-import { escapeHtml } from './engine.ts'
-import { render } from './render.ts'
+import type { TemplateContent } from './builtin.ts'
+import { escapeHtml, liquidFault } from './engine.ts'
+import { renderSoon, type Rendered } from './render.ts'
 import { sampleValues } from './sample.ts'
 import { senderOf } from './sender.ts'
 import { openShare } from './share.ts'
+import type { Values } from './variables.ts'
 
 /** Runs in the frame that the studio shows mails in: it puts each mail it is given into a frame of its own, in which nothing runs. */
 const FRAME_SCRIPT = `addEventListener('message',e=>{if(e.source!==parent||typeof e.data?.html!=='string')return
@@ -33,7 +36,7 @@ export function emailRoutes(runtime: Runtime): Router {
 
   router.get('/preview/:token', async (request, response) => {
     const { app, kind, locale, content, until, draft } = await openShare(runtime, request.params['token'])
-    const mail = render(content, sampleValues(app, kind, locale, runtime.now()))
+    const mail = show(content, sampleValues(app, kind, locale, runtime.now()))
     const { name, address } = senderOf(runtime, app)
     response.setHeader('cache-control', 'no-store')
     response.setHeader('x-robots-tag', 'noindex')
@@ -51,6 +54,15 @@ export function emailRoutes(runtime: Runtime): Router {
     )
   })
   return router
+}
+
+/** @throws AppError conflict for a draft that cannot be rendered as it stands */
+function show(content: TemplateContent, values: Values): Rendered {
+  try {
+    return renderSoon(content, values)
+  } catch (error) {
+    throw new AppError('conflict', `This draft cannot be shown yet: ${liquidFault(error).message}`)
+  }
 }
 
 function sendPage(response: Response, policy: string, html: string): void {

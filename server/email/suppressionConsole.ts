@@ -5,7 +5,6 @@ import { AppError } from '#server/error.ts'
 import { recordAudit } from '#server/operator/audit.ts'
 import { assertSeesAll } from '#server/operator/operator.ts'
 import { deleteSuppression, listSuppressions } from './listStore.ts'
-import { maskAddress } from './mask.ts'
 import { hashAddress } from './queue.ts'
 
 const item = z.object({
@@ -36,7 +35,7 @@ export const suppressionsRouter = router({
         input.limit,
         (row) => ({
           id: vault.ids.seal('sup', row.id),
-          address: maskAddress(vault.open(row.toSealed, 'emails.to')),
+          address: vault.open(row.toSealed, 'emails.to'),
           reason: row.reason,
           createdAt: row.createdAt.toISOString(),
           until: row.until?.toISOString() ?? null,
@@ -57,7 +56,7 @@ export const suppressionsRouter = router({
       await runtime.db.transaction(async (tx) => {
         const row = await deleteSuppression(tx, number)
         if (!row) throw new AppError('not_found', 'There is no such address')
-        const label = maskAddress(vault.open(row.toSealed, 'emails.to'))
+        const label = vault.open(row.toSealed, 'emails.to')
         await recordAudit(tx, {
           at: runtime.now(),
           actor,

@@ -1,5 +1,6 @@
 import type { App } from '#server/app/app.ts'
 import { directionOf } from './builtin.ts'
+import { readableOnWhite } from './readable.ts'
 import { carriesCode, type Locale, type MailFacts, type MailKind } from './kinds.ts'
 
 type Variable = {
@@ -21,6 +22,7 @@ const catalogue: readonly Variable[] = [
   { name: 'app.supportEmail', about: 'Where people write to for help' },
   { name: 'app.copyright', about: 'The copyright line' },
   { name: 'app.primaryColor', about: 'The app’s colour, such as #0064bf', color: true },
+  { name: 'app.linkColor', about: 'The same, dark enough to be read on white', color: true },
   { name: 'user.name', about: 'How the person is called; may be empty', foreign: true },
   { name: 'code', about: 'The code to type in', only: 'code' },
   { name: 'minutes', about: 'For how many minutes the code is valid', only: 'code' },
@@ -39,7 +41,14 @@ export const variablesOf = (kind: MailKind): readonly Variable[] =>
 
 /** What a template is rendered with; `subject` and `preheader` come when they are rendered themselves. */
 export type Values = {
-  app: { name: string; logoUrl: string; supportEmail: string; copyright: string; primaryColor: string }
+  app: {
+    name: string
+    logoUrl: string
+    supportEmail: string
+    copyright: string
+    primaryColor: string
+    linkColor: string
+  }
   user: { name: string }
   code: string
   minutes: number
@@ -60,6 +69,7 @@ export function valuesOf(
 ): Values {
   const { branding } = app.settings
   const name = branding.appName ?? app.name
+  const primaryColor = branding.primaryColor ?? DEFAULT_COLOR
   const format = new Intl.DateTimeFormat(about.locale, { dateStyle: 'long', timeStyle: 'short', timeZone: 'UTC' })
   return {
     app: {
@@ -67,7 +77,8 @@ export function valuesOf(
       logoUrl: branding.logoUrl ?? '',
       supportEmail: branding.supportEmail ?? '',
       copyright: plain(branding.copyright ?? `© ${about.at.getUTCFullYear()} ${name}`),
-      primaryColor: branding.primaryColor ?? DEFAULT_COLOR,
+      primaryColor,
+      linkColor: readableOnWhite(primaryColor),
     },
     user: { name: harmlessName(facts.userName ?? '') },
     code: plain(facts.code ?? ''),

@@ -1,5 +1,6 @@
 import type { App } from '#server/app/app.ts'
 import type { Reader } from '#server/db/database.ts'
+import { openPersonal } from '#server/personal/seal.ts'
 import type { Runtime } from '#server/runtime.ts'
 import { builtin, type TemplateContent } from './builtin.ts'
 import { checkMail } from './check.ts'
@@ -29,10 +30,10 @@ export type Written = {
  */
 export async function writeLetter(runtime: Runtime, db: Reader, app: App, row: EmailRow): Promise<Written> {
   const { vault } = runtime
-  if (isNotice(row.kind)) return writeNotice(runtime, app, row)
+  if (isNotice(row.kind)) return writeNotice(runtime, db, app, row)
   const kind = row.kind as MailKind
   const locale = row.locale as Locale
-  const facts = JSON.parse(vault.open(row.variablesSealed!, 'emails.variables')) as MailFacts
+  const facts = JSON.parse(await openPersonal(runtime, db, row.variablesSealed!, 'emails.variables')) as MailFacts
   const values = valuesOf(app, facts, { locale, at: row.createdAt, expiresAt: row.expiresAt })
   const from = senderOf(runtime, app)
   const about = { app, kind, locale, at: row.createdAt, sender: from }
@@ -55,7 +56,7 @@ export async function writeLetter(runtime: Runtime, db: Reader, app: App, row: E
   const rendered = usesOwn ? tried.rendered! : render(content, values)
 
   return {
-    letter: address(runtime, row, from, { ...rendered, replyTo: values.app.supportEmail || null }),
+    letter: await address(runtime, db, row, from, { ...rendered, replyTo: values.app.supportEmail || null }),
     coveredParts: values.code === '' ? rendered : render(content, covered(values)),
     templateVersion: usesOwn ? own!.number : 0,
     fallback: own && !usesOwn ? (tried?.fault ?? 'It could not be rendered') : null,
@@ -63,8 +64,8 @@ export async function writeLetter(runtime: Runtime, db: Reader, app: App, row: E
 }
 
 /** A mail without a template: nothing of it can be broken, and nothing is covered. */
-function writeNotice(runtime: Runtime, app: App, row: EmailRow): Written {
-  const notice = JSON.parse(runtime.vault.open(row.variablesSealed!, 'emails.variables')) as Notice
+async function writeNotice(runtime: Runtime, db: Reader, app: App, row: EmailRow): Promise<Written> {
+  const notice = JSON.parse(await openPersonal(runtime, db, row.variablesSealed!, 'emails.variables')) as Notice
   const { locale, createdAt: at, userId } = row
   const { rendered, replyTo, unsubscribe } = renderNotice(runtime, app, notice, {
     locale: locale as Locale,
@@ -73,22 +74,23 @@ function writeNotice(runtime: Runtime, app: App, row: EmailRow): Written {
   })
   const { name, address: sender } = senderOf(runtime, app)
   const from = { name: notice.to === 'person' ? name : 'Gatehouse', address: sender }
-  const letter = address(runtime, row, from, { ...rendered, replyTo, unsubscribe })
+  const letter = await address(runtime, db, row, from, { ...rendered, replyTo, unsubscribe })
   return { letter, coveredParts: rendered, templateVersion: 0, fallback: null }
 }
 
 /** A rendered mail with everything around it. */
-function address(
+async function address(
   runtime: Runtime,
+  db: Reader,
   row: EmailRow,
   from: Sender,
   parts: Rendered & Pick<Letter, 'replyTo' | 'unsubscribe'>,
-): Letter {
+): Promise<Letter> {
   const ref = runtime.vault.ids.seal('eml', row.id)
   return {
     ...parts,
     from,
-    to: runtime.vault.open(row.toSealed, 'emails.to'),
+    to: await openPersonal(runtime, db, row.toSealed, 'emails.to'),
     locale: row.locale,
     messageId: `<${ref}@${from.address.split('@')[1]}>`,
     date: runtime.now().toISOString(),

@@ -4,6 +4,7 @@ import type { Transaction } from '#server/db/database.ts'
 import { oweToEndpoints } from '#server/delivery/owe.ts'
 import { AppError } from '#server/error.ts'
 import { oweToPerson } from '#server/notification/owe.ts'
+import { sealFor } from '#server/personal/seal.ts'
 import type { Runtime } from '#server/runtime.ts'
 import { catalogue, type EventType } from './catalogue.ts'
 import { writePayload } from './payload.ts'
@@ -63,7 +64,7 @@ export async function recordEvent(runtime: Runtime, tx: Transaction, event: NewE
     type: type.key,
     userId: userId ?? null,
     subjectKey: key,
-    payloadSealed: runtime.vault.seal(payload, 'events.payload'),
+    payloadSealed: await sealFor(runtime, tx, userId ?? null, payload, 'events.payload'),
     source,
     createdAt: now,
   })

@@ -36,12 +36,11 @@ export function changeProfile(
   change: ProfileChange,
   also?: (tx: Transaction) => Promise<void>,
 ): Promise<UserRow> {
-  const { vault } = runtime
   return runtime.db.transaction(async (tx) => {
     await tx.lock(`profile of user ${userId}`)
     const user = await findUser(tx, userId)
-    const before = openProfile(vault, user?.profileSealed ?? null)
-    const changed = await updateUser(tx, userId, sealProfile(vault, apply(before, change)))
+    const before = await openProfile(runtime, tx, user?.profileSealed ?? null)
+    const changed = await updateUser(tx, userId, await sealProfile(runtime, tx, userId, apply(before, change)))
     if (!changed) throw new AppError('not_found', 'There is no such user')
     await also?.(tx)
     return changed

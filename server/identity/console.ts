@@ -12,7 +12,7 @@ import { formatAddress } from '#server/ton/address.ts'
 import { blockUser, unblockUser } from './block.ts'
 import { changeProfile, profileChange } from './changeProfile.ts'
 import { eraseUser } from './erase.ts'
-import { openProfile } from './findOrCreate.ts'
+import { openDetails, openProfile, openSubject } from './findOrCreate.ts'
 import { userLabel } from './label.ts'
 import { resolveSearch } from './search.ts'
 import { countUsers, describeUsers, listUsers, type ListedUser } from './searchStore.ts'
@@ -58,18 +58,17 @@ const userItem = z.object({
   liveSessions: z.number(),
 })
 
-function showIdentity(runtime: Runtime, row: IdentityRow): z.infer<typeof identityItem> {
-  const { vault } = runtime
-  const subject = vault.open(row.subjectSealed, 'identities.subject')
+async function showIdentity(runtime: Runtime, row: IdentityRow): Promise<z.infer<typeof identityItem>> {
+  const { db, vault } = runtime
+  const subject = await openSubject(runtime, db, row.subjectSealed)
+  const { profile, details } = await openDetails(runtime, db, row.detailsSealed)
   return {
     id: vault.ids.seal('idn', row.id),
     kind: row.kind,
     subject,
     friendly: row.kind === 'ton' ? formatAddress(subject, { bounceable: false, testOnly: false }) : null,
     createdAt: row.createdAt.toISOString(),
-    details: row.detailsSealed
-      ? (JSON.parse(vault.open(row.detailsSealed, 'identities.details')) as Record<string, unknown>)
-      : {},
+    details: row.detailsSealed ? { ...details, profile } : {},
   }
 }
 
@@ -80,19 +79,25 @@ async function showUsers(runtime: Runtime, rows: ListedUser[]): Promise<z.infer<
     rows.map((row) => row.user.id),
     runtime.now(),
   )
-  return rows.map(({ user, app }) => {
+  const show = async ({ user, app }: ListedUser) => {
     const own = identities.filter((identity) => identity.userId === user.id)
     return {
       id: vault.ids.seal('usr', user.id),
       app: { id: vault.ids.seal('app', app.id), name: app.name },
-      label: userLabel(vault, user.profileSealed, own[0]?.subjectSealed ?? null),
+      label: await userLabel(runtime, user.profileSealed, own[0]?.subjectSealed ?? null),
       createdAt: user.createdAt.toISOString(),
       lastSignInAt: signIns.find((row) => row.userId === user.id)?.at?.toISOString() ?? null,
       blocked: user.blockedAt !== null,
-      identities: own.map((row) => ({ kind: row.kind, subject: vault.open(row.subjectSealed, 'identities.subject') })),
+      identities: await Promise.all(
+        own.map(async ({ kind, subjectSealed }) => ({
+          kind,
+          subject: await openSubject(runtime, runtime.db, subjectSealed),
+        })),
+      ),
       liveSessions: live.find((row) => row.userId === user.id)?.n ?? 0,
     }
-  })
+  }
+  return Promise.all(rows.map(show))
 }
 
 /** The row number of a user this operator may see. @throws AppError not_found */
@@ -171,11 +176,11 @@ export const usersRouter = router({
       return {
         user: {
           ...item!,
-          profile: openProfile(runtime.vault, listed.user.profileSealed),
+          profile: await openProfile(runtime, runtime.db, listed.user.profileSealed),
           blockedAt: listed.user.blockedAt?.toISOString() ?? null,
           blockedReason: listed.user.blockedReason,
         },
-        identities: identities.map((identity) => showIdentity(runtime, identity)),
+        identities: await Promise.all(identities.map((identity) => showIdentity(runtime, identity))),
         signature: { ...signature, recoveryQuestions: signature.recoveryQuestions.length },
         sessions: await Promise.all(sessions.map((session) => showSession(runtime, session))),
       }
@@ -208,7 +213,7 @@ export const usersRouter = router({
           after: { changed: Object.keys(change).sort() },
         })
       })
-      return { id, profile: openProfile(runtime.vault, user.profileSealed) }
+      return { id, profile: await openProfile(runtime, runtime.db, user.profileSealed) }
     }),
 
   block: procedure('support')

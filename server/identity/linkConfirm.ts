@@ -39,28 +39,32 @@ export async function confirmLink(
   input: z.infer<typeof linkConfirmation>,
   origin: Origin,
 ): Promise<Linked> {
-  const { vault, db } = runtime
+  const { db } = runtime
   await runtime.limits.guess(`link code of user ${userId}`, MOST_TRIES, 600)
+  // Junk without a code under way costs no hash.
   const seen = await findLinkCode(db, userId)
   refuseLinkLocked(seen, runtime.now())
   if (!isLive(seen, runtime.now())) throw codeInvalid()
   const own = await shown(runtime, userId, 'signature', input.signature)
-  const target = isCode(vault, linkCodeOf(userId), input.code, seen.codeHash) ? seen.targetId : null
-  const others = target === null ? undefined : await shown(runtime, target, 'otherSignature', input.otherSignature)
+  // The code is never compared but under its lock, where a wrong one counts: only whoever has the right one learns whether a signature is needed.
+  const target = await db.transaction(async (tx) => {
+    await tx.lock(`link of user ${userId}`)
+    return proveCode(runtime, tx, userId, input.code)
+  })
+  if (target instanceof AppError) throw target
+  const others = await shown(runtime, target.targetId!, 'otherSignature', input.otherSignature)
 
   const now = runtime.now()
   const outcome = await db.transaction(async (tx) => {
     // In one order everywhere, so that two people who join each other wait instead of blocking.
-    for (const id of [userId, target ?? userId].sort((a, b) => a - b)) await tx.lock(`sessions of user ${id}`)
+    for (const id of [userId, target.targetId!].sort((a, b) => a - b)) await tx.lock(`sessions of user ${id}`)
     await tx.lock(`link of user ${userId}`)
-    const row = await findLinkCode(tx, userId)
-    refuseLinkLocked(row, now)
     const into = await findUser(tx, userId)
     if (!into)
       throw new AppError('session_revoked', 'This account no longer exists', { details: { reason: 'user_erased' } })
-    if (!isLive(row, now)) throw codeInvalid()
-    if (!isCode(vault, linkCodeOf(userId), input.code, row.codeHash)) return countTry(tx, row, now)
-    const from = target === row.targetId ? await usable(runtime, tx, app, into, row) : undefined
+    const row = await proveCode(runtime, tx, userId, input.code)
+    if (row instanceof AppError) return row
+    const from = target.targetId === row.targetId ? await usable(runtime, tx, app, into, row) : undefined
     if (!from) throw codeInvalid()
     const refusal = (await judged(tx, userId, own, now)) ?? (await judged(tx, from.id, others, now))
     if (refusal) return refusal
@@ -70,6 +74,20 @@ export async function confirmLink(
   })
   if (outcome instanceof AppError) throw outcome
   return outcome
+}
+
+/** The wish that a code is for, or the refusal of a wrong one, which counts. The caller holds the lock. @throws AppError code_invalid, locked */
+async function proveCode(
+  runtime: Runtime,
+  tx: Transaction,
+  userId: number,
+  code: string,
+): Promise<LinkCodeRow | AppError> {
+  const now = runtime.now()
+  const row = await findLinkCode(tx, userId)
+  refuseLinkLocked(row, now)
+  if (!isLive(row, now)) throw codeInvalid()
+  return isCode(runtime.vault, linkCodeOf(userId), code, row.codeHash) ? row : countTry(tx, row, now)
 }
 
 /** A signature that was given for an account; undefined for one that has none. @throws AppError invalid_request when it has one and none was given */
@@ -101,7 +119,7 @@ async function usable(
 ): Promise<UserRow | undefined> {
   const from = row.targetId === null ? undefined : await findUser(tx, row.targetId)
   if (!from || from.id === into.id || from.appId !== into.appId || from.blockedAt) return undefined
-  const isTheirs = isVouched(app, openProfile(runtime.vault, from.profileSealed))
+  const isTheirs = isVouched(app, await openProfile(runtime, tx, from.profileSealed))
   return isTheirs && from.emailHash?.equals(row.emailHash) ? from : undefined
 }
 

@@ -7,17 +7,20 @@ import { senderOf } from '#server/email/sender.ts'
 import type { Group } from '#server/event/catalogue.ts'
 import { findProfile } from '#server/event/store.ts'
 import { openProfile } from '#server/identity/findOrCreate.ts'
+import { isVouched } from '#server/identity/vouched.ts'
+import type { Keeper } from '#server/personal/seal.ts'
 import type { Runtime } from '#server/runtime.ts'
 
 /** Where a person's mails go: only to an address that a login vouches for, because what somebody wrote down may be another's. */
 export async function addressOf(
-  { vault }: Pick<Runtime, 'vault'>,
+  keeper: Keeper,
   db: Reader,
+  app: App,
   userId: number,
 ): Promise<{ address: string } | { reason: string }> {
-  const { email, emailVerified } = openProfile(vault, (await findProfile(db, userId))?.profileSealed ?? null)
-  if (email === undefined) return { reason: 'no_email' }
-  return emailVerified === true ? { address: email } : { reason: 'email_unverified' }
+  const profile = await openProfile(keeper, db, (await findProfile(db, userId))?.profileSealed ?? null)
+  if (profile.email === undefined) return { reason: 'no_email' }
+  return isVouched(app, profile) ? { address: profile.email } : { reason: 'email_unverified' }
 }
 
 type Told = {

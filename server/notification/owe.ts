@@ -55,7 +55,7 @@ export async function oweToPerson(runtime: Runtime, tx: Transaction, owed: OwedT
     }
   }
   if (email) {
-    const to = wanted('email') ? await addressOf(runtime, tx, userId) : { reason: 'preference' }
+    const to = wanted('email') ? await addressOf(runtime, tx, app, userId) : { reason: 'preference' }
     if ('reason' in to) await write('email', to)
     else {
       const deliveryId = await write('email', { status: 'pending', nextAt: now, finishedAt: null })

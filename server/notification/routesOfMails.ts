@@ -36,7 +36,7 @@ async function answer(runtime: Runtime, response: Response, token: string, state
   const app = user && (await appIn(runtime, runtime.db, user.appId))
   // Whoever was erased gets no mails any more.
   if (!app) throw new AppError('not_found', 'This link is not valid any more')
-  const { language } = openProfile(runtime.vault, user.profileSealed)
+  const { language } = await openProfile(runtime, runtime.db, user.profileSealed)
   const { branding, email } = app.settings
   response.setHeader('cache-control', 'no-store')
   response.setHeader(

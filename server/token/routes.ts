@@ -38,7 +38,8 @@ export type Grant = (runtime: Runtime, app: App, form: Form, origin: Origin) => 
 export function tokenRoutes(runtime: Runtime, grants: Record<string, Grant> = {}): Router {
   const router = Router()
 
-  router.post('/oauth/introspect', introspection(runtime))
+  const introspected = introspection(runtime)
+  router.post('/oauth/introspect', (request, response) => introspected(request, response, ''))
   router.all('/oauth/introspect', methodNotAllowed('POST'))
 
   router.post('/oauth/revoke', async (request, response) => {

@@ -38,7 +38,7 @@ export async function tellDisabled(
       ...(row.description ? [{ label: 'Description', value: row.description }] : []),
       { label: 'Events', value: (JSON.parse(row.types) as string[]).join(', ') },
       { label: 'Last success', value: row.lastSuccessAt ? utc(row.lastSuccessAt) : 'never' },
-      { label: 'Held', value: waiting === 1 ? '1 event' : `${waiting.toLocaleString('en')} events` },
+      { label: 'Held', value: heldWords(waiting) },
     ],
     action: {
       label: 'Open the endpoint',
@@ -46,5 +46,8 @@ export async function tellDisabled(
     },
   })
 }
+
+const heldWords = (n: number): string =>
+  n === 0 ? 'nothing yet' : n === 1 ? '1 event' : `${n.toLocaleString('en')} events`
 
 const utc = (at: Date): string => `${at.toISOString().slice(0, 16).replace('T', ' ')} UTC`

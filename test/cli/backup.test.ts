@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
+import { copyFileSync, existsSync, readdirSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { expect, test } from 'vitest'
 import { dialect } from '../../server/db/dialect.ts'
@@ -100,4 +100,56 @@ if (dialect === 'sqlite')
     expect(statSync(file).size).toBe(0)
     rmSync(file)
     expect((await gatehouse(env, ['migrate'])).code).toBe(0)
+  })
+
+if (dialect === 'sqlite')
+  test('who was erased after a backup is erased again by restoring it, and the app is told', async () => {
+    const env = environment(await emptyDatabase())
+    const database = env['DATABASE_URL']!.slice('file:'.length)
+    const file = join(dirname(database), 'backup.db')
+    await gatehouse(env, ['apply', '-f', '-'], app)
+    let server = await startServing(env)
+    const login = async (id: number) => {
+      const body = { initData: initData(person(id), new Date()) }
+      return (await call(server, 'POST', '/v1/apps/quest/telegram/login', { body })).body
+    }
+    const [first, second, stays] = [await login(1), await login(2), await login(3)]
+    await gatehouse(env, ['backup', file])
+    expect((await call(server, 'DELETE', '/v1/me', { token: first['accessToken'] })).status).toBe(204)
+    await server.end('SIGTERM')
+
+    // Also where the file beside the database is lost: the database that is replaced knows it too.
+    rmSync(join(env['GATEHOUSE_DATA_DIR']!, 'erased.txt'))
+    const restored = await gatehouse(env, ['restore', file, '--json'])
+    expect([restored.code, restored.json()]).toMatchObject([0, { erasedAgain: 1 }])
+    server = await startServing(env)
+    expect((await login(1))['user'].id).not.toBe(first['user'].id)
+    expect((await login(3))['user'].id).toBe(stays['user'].id)
+    const later = await login(2)
+    expect((await call(server, 'DELETE', '/v1/me', { token: later['accessToken'] })).status).toBe(204)
+    await server.end('SIGTERM')
+
+    // Put back by hand, without a word to us: the next start sees to it.
+    for (const suffix of ['', '-wal', '-shm']) rmSync(database + suffix, { force: true })
+    copyFileSync(file, database)
+    server = await startServing(env)
+    expect(server.printed()).toContain('erased people again')
+    expect((await login(1))['user'].isNew).toBe(true)
+    expect((await login(2))['user'].id).not.toBe(second['user'].id)
+    expect((await login(3))['user'].id).toBe(stays['user'].id)
+  })
+
+if (dialect === 'sqlite')
+  test('a backup made with --keys is restored with them, and not without', async () => {
+    const env = environment(await emptyDatabase())
+    const folder = dirname(env['DATABASE_URL']!.slice('file:'.length))
+    const [file, keys] = [join(folder, 'backup.db'), join(folder, 'people.keys')]
+    await gatehouse(env, ['apply', '-f', '-'], app)
+    const made = await gatehouse(env, ['backup', file, '--keys', keys])
+    expect([made.code, made.stdout]).toEqual([0, expect.stringContaining('keep only the newest')])
+    expect(statSync(keys).mode & 0o777).toBe(0o600)
+    const refused = await gatehouse(env, ['restore', file])
+    expect([refused.code, refused.stderr]).toEqual([1, expect.stringContaining('--keys')])
+    const restored = await gatehouse(env, ['restore', file, '--keys', keys, '--json'])
+    expect([restored.code, restored.json()]).toMatchObject([0, { restored: file, erasedAgain: 0 }])
   })

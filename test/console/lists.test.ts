@@ -1,5 +1,5 @@
-import { expect, test } from 'vitest'
-import { call, startServer, type TestServer } from '../support/server.ts'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { call, startServer, type Answer, type TestServer } from '../support/server.ts'
 import { operatorToken } from '../support/operator.ts'
 import { signInWithTelegram, telegramApp } from '../support/signIn.ts'
 import { person } from '../support/telegram.ts'
@@ -15,11 +15,15 @@ async function listsOf(server: TestServer, appId: string): Promise<{ path: strin
   })
 }
 
-async function filled() {
-  const server = await startServer()
+let server: TestServer
+let lists: Awaited<ReturnType<typeof listsOf>>
+let get: (path: string) => Promise<Answer>
+
+beforeAll(async () => {
+  server = await startServer({ keep: true })
   const token = await operatorToken(server)
   const app = await telegramApp(server)
-  const get = (path: string) => call(server, 'GET', `/api/v1${path}`, { token })
+  get = (path) => call(server, 'GET', `/api/v1${path}`, { token })
   for (const n of [1, 2, 3]) {
     await telegramApp(server, { name: `App ${n}`, slug: `app-${n}` })
     await signInWithTelegram(server, app, person(n))
@@ -29,11 +33,11 @@ async function filled() {
     await call(server, 'POST', '/api/v1/blocks', { token, body: block })
     server.clock.pass(60)
   }
-  return { server, get, lists: await listsOf(server, app.publicId) }
-}
+  lists = await listsOf(server, app.publicId)
+})
+afterAll(() => server.stop())
 
-test('every list pages from one end to the other in each of its orders, and refuses what is no page of it', async () => {
-  const { get, lists } = await filled()
+test('every list pages from one end to the other in each of its orders', async () => {
   expect(lists.map(({ path }) => path).sort()).toEqual(
     expect.arrayContaining(['/apps', '/audit', '/blocks', '/emails', '/operators', '/sessions', '/users', '/traffic']),
   )
@@ -51,38 +55,33 @@ test('every list pages from one end to the other in each of its orders, and refu
         cursor = page.body['nextCursor'] as string | null
         expect(seen).not.toContain(cursor)
         if (cursor) seen.push(cursor)
-        if (items.length > 30) break
+        if (items.length > 10) break
       }
       found.set(sort, items)
     }
     const [up, down] = [found.get('createdAt'), found.get('-createdAt')]
     // A list of what happens meanwhile, such as the tokens used, may differ in such members; its ids may not.
     const ids = (items: any[]) => items.map((item) => item.id ?? item.kid)
-    if (up && down && up.length <= 30) expect([path, ids(up)]).toEqual([path, ids(down).reverse()])
+    if (up && down && up.length <= 10) expect([path, ids(up)]).toEqual([path, ids(down).reverse()])
+  }
+})
 
+test('a page that is none, an order that is none and a filter that is none are refused by name', async () => {
+  for (const { path } of lists) {
     const forged = ['abc', '', '"', '[]', '[1e99]', '["1 or 1=1"]', '{"id":1}', '[null]', '[1,2,3,4]', '[[1]]', '[1.5]']
-    for (const cursor of forged) {
-      const answer = await get(`${path}?cursor=${Buffer.from(cursor).toString('base64url')}`)
-      expect([path, cursor, answer.status, answer.body['code']]).toEqual([path, cursor, 400, 'invalid_request'])
-    }
-    for (const query of [
-      'limit=0',
-      'limit=-1',
-      'limit=201',
-      'limit=x',
-      'limit=1.5',
-      'sort=nonsense',
-      'statsu=active',
-    ]) {
-      const answer = await get(`${path}?${query}`)
-      expect([path, query, answer.status, answer.body['code']]).toEqual([path, query, 400, 'invalid_request'])
-      expect(answer.body['errors'].map((fault: { path: string }) => fault.path)).toEqual([query.split('=')[0]])
+    const wrong = [
+      ...forged.map((cursor) => `cursor=${Buffer.from(cursor).toString('base64url')}`),
+      ...['limit=0', 'limit=-1', 'limit=201', 'limit=x', 'limit=1.5', 'sort=nonsense', 'statsu=active'],
+    ]
+    const answers = await Promise.all(wrong.map((query) => get(`${path}?${query}`)))
+    for (const [at, answer] of answers.entries()) {
+      expect([path, wrong[at], answer.status, answer.body['code']]).toEqual([path, wrong[at], 400, 'invalid_request'])
+      expect(answer.body['errors'].map((fault: { path: string }) => fault.path)).toEqual([wrong[at]!.split('=')[0]])
     }
   }
 })
 
 test('what somebody without a sign-in sends is not even read', async () => {
-  const { server } = await filled()
   for (const path of ['/apps?userId=1&role=owner', '/users?sub=x', '/sessions?limit=0&limit=1', '/audit?operator=op_x'])
     expect([path, (await call(server, 'GET', `/api/v1${path}`)).status]).toEqual([path, 401])
   const body = { userId: 'usr_x', role: 'owner', operator: 'owner@example.com' }
@@ -91,12 +90,11 @@ test('what somebody without a sign-in sends is not even read', async () => {
 })
 
 test('moments are read as ISO 8601 has them, and an expiry lies ahead', async () => {
-  const { server, get } = await filled()
   for (const moment of ['0', 'x', '1e20', 'null', '12', '2026-13-01'])
     expect([moment, (await get(`/audit?from=${moment}`)).status]).toEqual([moment, 400])
   for (const moment of ['2026-06-01', '2026-06-01T12:00:00Z', '2026-06-01T14:00:00%2B02:00'])
     expect([moment, (await get(`/audit?from=${moment}`)).status]).toEqual([moment, 200])
-  const token = await operatorToken(server, 'admin')
+  const token = await operatorToken(server, 'viewer')
   for (const expiresAt of ['2026-05-31T00:00:00Z', null, 0, true]) {
     const answer = await call(server, 'POST', '/api/v1/operator-tokens', { token, body: { name: 'x', expiresAt } })
     expect([expiresAt, answer.status, answer.body['errors']?.[0]?.path]).toEqual([expiresAt, 400, 'expiresAt'])
@@ -104,7 +102,6 @@ test('moments are read as ISO 8601 has them, and an expiry lies ahead', async ()
 })
 
 test('an operator corrects what a person says of themselves, and only that', async () => {
-  const { server, get } = await filled()
   const token = await operatorToken(server, 'admin')
   const user = (await get('/users')).body['items'][0] as { id: string }
   const change = (body: unknown, as = token) => call(server, 'PATCH', `/api/v1/users/${user.id}`, { token: as, body })

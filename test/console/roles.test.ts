@@ -30,6 +30,7 @@ const forSupport = [
   'POST /emails/{id}/reveal',
   'POST /emails/{id}/resend',
   'DELETE /email-suppressions/{id}',
+  'POST /emails/bounces',
 ]
 /** What only an owner does: it concerns who else may do what. */
 const forOwners = [

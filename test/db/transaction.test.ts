@@ -90,8 +90,12 @@ test('what the database refuses fails alone', async () => {
       }),
     ),
   )
-  expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled', 'rejected', 'fulfilled'])
-  expect(await kept(db)).toEqual(['test 0', 'test 1', 'test 3', 'test a', 'test b', 'test c'])
+  // Of the two who want the same key one comes first.
+  const refused = outcomes.flatMap(({ status }, n) => (status === 'rejected' ? [n] : []))
+  expect(refused).toHaveLength(1)
+  expect([1, 2]).toContain(refused[0])
+  const first = refused[0] === 1 ? 2 : 1
+  expect(await kept(db)).toEqual(['test 0', `test ${first}`, 'test 3', 'test a', 'test b', 'test c'].sort())
 })
 
 test('an answer comes after the commit, and what follows a commit has been done by then', async () => {

@@ -83,7 +83,10 @@ test('only an address that a login vouches for is written to, and the log says w
   await signInWithEmail(server, app, 'unproved@example.org', { subject: 'bob', verified: false })
   const recorded = async (user: string) => (await post(server, app, key, { ...sent, user })).body['id'] as string
   expect(await mailOf(await recorded('bob'))).toMatchObject({ status: 'skipped', reason: 'email_unverified' })
+  const reachable = async () => (await call(server, 'GET', preferences, { token })).body['email'] as object
+  expect(await reachable()).toEqual({ reachable: true, reason: null })
   await call(server, 'PATCH', '/v1/me', { token, body: { email: 'other@example.org' } })
+  expect(await reachable()).toEqual({ reachable: false, reason: 'email_unverified' })
   expect(await mailOf(await recorded('ada'))).toMatchObject({ status: 'skipped', reason: 'email_unverified' })
   await call(server, 'PATCH', '/v1/me', { token, body: { email: null } })
   expect(await mailOf(await recorded('ada'))).toMatchObject({

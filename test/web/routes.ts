@@ -22,6 +22,7 @@ export const routes = ({ ids, events }: Populated) => [
     'ton',
     'sso',
     'network',
+    'claims',
     'keys',
     'channels',
     'branding',
@@ -64,5 +65,6 @@ export const routes = ({ ids, events }: Populated) => [
   { path: '/operators', title: 'Operators' },
   { path: '/operators?tab=me', title: 'Operators' },
   { path: '/keys', title: 'Signing keys' },
+  { path: '/retention', title: 'Retention' },
   { path: '/nowhere', title: 'Not found' },
 ]

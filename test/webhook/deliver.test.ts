@@ -337,6 +337,38 @@ test('two servers on one database share the work and send nothing twice', async 
   expect(new Set(receiver.received.map(({ headers }) => headers['webhook-id'])).size).toBe(300)
 })
 
+test('two servers on one database keep the limits of an endpoint together, and one of them probes', async () => {
+  const { one, two, pass } = await startPair(local)
+  const app = await one.createApp()
+  const receiver = await startReceiver()
+  await newEndpoint(one, app, receiver.url, { ratePerSecond: 10_000, concurrency: 3 })
+  const key = await newApiKey(one, app)
+  const both = () => Promise.all([one, two].map((server) => server.runtime.outbox.pass()))
+  // Each is known to the other once it has sent.
+  for (const server of [one, two, one]) {
+    await post(server, app, key, sent)
+    await server.runtime.outbox.pass()
+  }
+  let [open, most] = [0, 0]
+  receiver.answer((response) => {
+    most = Math.max(most, ++open)
+    setTimeout(() => {
+      open--
+      response.writeHead(503).end()
+    }, 20)
+  })
+  await post(one, app, key, Array(60).fill(sent))
+  await both()
+  expect(most).toBe(3)
+  const tried = receiver.received.length
+  pass(30)
+  await both()
+  expect(receiver.received).toHaveLength(tried)
+  pass(31)
+  await both()
+  expect(receiver.received).toHaveLength(tried + 1)
+})
+
 test('a name that leads to an address that is not public is never called, and the log says why', async () => {
   const { server, app, endpoint, receiver, emit, look, pass } = await setUp()
   const { port } = new URL(receiver.url)
