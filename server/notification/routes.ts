@@ -5,6 +5,7 @@ import { AppError } from '#server/error.ts'
 import { methodNotAllowed, parse, sendJson } from '#server/http/answer.ts'
 import { authenticate } from '#server/http/authenticate.ts'
 import type { Runtime } from '#server/runtime.ts'
+import type { Access } from '#server/token/verifyAccess.ts'
 import { addressOf } from './mail.ts'
 import { choicesInput, describeChoices, type Choices } from './preferences.ts'
 import { showNotification } from './show.ts'
@@ -54,9 +55,9 @@ export function notificationRoutes(runtime: Runtime, body: RequestHandler[]): Ro
   router.all(`${inbox}/read`, methodNotAllowed('POST'))
 
   const preferences = '/v1/me/notification-preferences'
-  const show = async (userId: number) => {
+  const show = async ({ app, session: { userId } }: Access) => {
     const row = await findPreferences(runtime.db, userId)
-    const mail = await addressOf(runtime, runtime.db, userId)
+    const mail = await addressOf(runtime, runtime.db, app, userId)
     return {
       preferences: describeChoices(JSON.parse(row?.choices ?? '{}') as Choices),
       telegram: { reachable: !row?.telegramEndedAt, since: row?.telegramEndedAt?.toISOString() ?? null },
@@ -65,7 +66,7 @@ export function notificationRoutes(runtime: Runtime, body: RequestHandler[]): Ro
   }
   router.get(preferences, async (request, response) => {
     const access = await authenticate(runtime, request, response)
-    sendJson(response, await show(access.session.userId))
+    sendJson(response, await show(access))
   })
   router.put(preferences, ...body, async (request, response) => {
     const access = await authenticate(runtime, request, response)
@@ -73,7 +74,7 @@ export function notificationRoutes(runtime: Runtime, body: RequestHandler[]): Ro
     // Whoever chooses anew may have let the bot write again; the next message finds out.
     const change = { choices: JSON.stringify(choices), telegramEndedAt: null, telegramEndReason: null }
     await runtime.db.transaction((tx) => savePreferences(tx, access.session.userId, change))
-    sendJson(response, await show(access.session.userId))
+    sendJson(response, await show(access))
   })
   router.all(preferences, methodNotAllowed('GET, PUT'))
   return router
