@@ -3,13 +3,14 @@ import { mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { killAgainAndAgain, prepareKills, startKillReceiver } from '../test/support/kills.ts'
+import { killAgainAndAgain, killInTurn, prepareKills, startKillReceiver } from '../test/support/kills.ts'
 
 /**
  * `node bench/kills.ts 200`: kills a real server so many times at random points while events are accepted and delivered, and says whether anything
- * that was acknowledged is lost. DATABASE_URL=postgres://… on PostgreSQL.
+ * that was acknowledged is lost. `node bench/postgres.ts kills.ts 200` on PostgreSQL; with `--pair` two servers share the database and are killed in turn.
  */
 const kills = Number(process.argv[2] ?? 200)
+const pair = process.argv.includes('--pair')
 const folder = mkdtempSync(join(tmpdir(), 'gatehouse-kills-'))
 const cli = fileURLToPath(new URL('../server/cli.ts', import.meta.url))
 const env = {
@@ -58,10 +59,10 @@ const first = await start()
 const { path, key } = await prepareKills(command, first, receiver)
 await first.kill()
 const began = performance.now()
-const result = await killAgainAndAgain({ start, path, key, receiver, kills, random: Math.random })
+const result = await (pair ? killInTurn : killAgainAndAgain)({ start, path, key, receiver, kills, random: Math.random })
 receiver.close()
-const { acknowledged, lost, twice, differing } = result
+const { acknowledged, delivered, lost, twice, differing } = result
 console.log(
-  `${kills} kills in ${Math.round((performance.now() - began) / 1000)} s: ${acknowledged} events acknowledged, ${lost.length} lost, ${twice} delivered more than once, ${differing} of them with other bytes`,
+  `${kills} kills${pair ? ' of two servers in turn' : ''} in ${Math.round((performance.now() - began) / 1000)} s: ${acknowledged} events acknowledged, ${delivered} arrived, ${lost.length} lost, ${twice} delivered more than once, ${differing} of them with other bytes`,
 )
 process.exitCode = lost.length + differing > 0 ? 1 : 0

@@ -4,7 +4,7 @@ import { beginCell, Cell, storeStateInit } from '@ton/core'
 import { botKeys } from '#server/telegram/botKeys.ts'
 import { verifyInitData } from '#server/telegram/initData.ts'
 import { decodeBase64 } from '#server/ton/base64.ts'
-import { tonProofDigest, verifyTonProof, verifyTonProofAsync, type TonProof } from '#server/ton/proof.ts'
+import { checkTonProof, tonProofDigest, verifyCheckedProof, verifyTonProof, type TonProof } from '#server/ton/proof.ts'
 import { ed25519PublicKey } from '#server/ton/publicKey.ts'
 import { parseStateInit } from '#server/ton/stateInit.ts'
 import { matchTemplate } from '#server/ton/template.ts'
@@ -111,7 +111,7 @@ for (const version of ['V3R2', 'V4R2', 'V5R1'] as const) {
     `${version} ton_proof, new wallet recognised, thread pool, 64 at once`,
     () => {
       const wallet = walletFromStateInit(address, stateInit)
-      return verifyTonProofAsync({ ...expected, publicKey: ed25519PublicKey(wallet?.publicKey ?? publicKey) })
+      return verifyCheckedProof(checkTonProof(expected), ed25519PublicKey(wallet?.publicKey ?? publicKey))
     },
     64,
   )

@@ -15,6 +15,13 @@ const program = new Command('gatehouse')
   .description('Self-hosted sign-in, session and notification server for Telegram Mini Apps and TON apps')
   .version(version)
   .showHelpAfterError('(--help shows what there is)')
+  .configureOutput({
+    // A program that asked for JSON gets it for a call that it made wrongly, too.
+    outputError(text, write) {
+      if (process.argv.includes('--json')) process.stdout.write(`${JSON.stringify({ error: text.trim() })}\n`)
+      else write(text)
+    },
+  })
   .addHelpText(
     'after',
     `
@@ -72,13 +79,15 @@ command(program, 'export', 'print all apps as the file that apply takes, without
 
 command(program, 'backup', 'copy the SQLite database into a file while it is in use')
   .argument('<file>', 'a file that does not exist yet')
-  .action((file: string, options: Output) =>
+  .option('--keys <file>', "keep people's own keys in this file instead; it replaces the one before")
+  .action((file: string, options: Output & { keys?: string }) =>
     run(options, async () => (await import('./cli/backup.ts')).backup(file, options)),
   )
 
 command(program, 'restore', 'put a backup in the place of the SQLite database; ends all sessions')
   .argument('<file>', 'what backup wrote')
-  .action((file: string, options: Output) =>
+  .option('--keys <file>', "the newest file of people's keys, for a backup made with --keys")
+  .action((file: string, options: Output & { keys?: string }) =>
     run(options, async () => (await import('./cli/backup.ts')).restore(file, options)),
   )
 

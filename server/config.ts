@@ -13,7 +13,21 @@ const optional = z
   .optional()
   .transform((value) => value?.trim() || undefined)
 
-const httpUrl = (text: string) => URL.canParse(text) && /^https?:$/.test(new URL(text).protocol)
+/** An address that calls go to, or that stands in links: a user name and a password in it would be shown and logged. */
+function httpUrl(text: string): boolean {
+  const url = URL.parse(text)
+  return url !== null && /^https?:$/.test(url.protocol) && !url.username && !url.password
+}
+
+const HTTP_URL = 'is not an http or https URL without user name and password'
+
+/** What goes into a header as it is. */
+const headerValue = optional.refine((value) => value === undefined || /^[\x21-\x7e]+$/.test(value), {
+  message: 'holds a character that no header may hold',
+})
+
+/** An address, or a name as DNS has them; whether it is one of this machine only listening tells. */
+const isHost = (text: string) => isIP(text) !== 0 || /^(?=.{1,253}$)[\w-]{1,63}(\.[\w-]{1,63})*$/.test(text)
 
 const isNetwork = (text: string) => {
   const [address, prefix, ...rest] = text.split('/')
@@ -29,26 +43,27 @@ const networks = optional
   })
 
 const variables = {
-  PORT: z.coerce
-    .number('is not a port number')
-    .int('is not a port number')
-    .min(0, 'is not a port number')
-    .max(65_535, 'is not a port number')
-    .default(3000),
-  HOST: optional.transform((value) => value ?? '127.0.0.1'),
+  PORT: optional
+    .refine((value) => value === undefined || (/^\d{1,5}$/.test(value) && Number(value) <= 65_535), {
+      message: 'is not a port number',
+    })
+    .transform((value) => Number(value ?? 3000)),
+  HOST: optional
+    .refine((value) => value === undefined || isHost(value), { message: 'is not an address or a host name' })
+    .transform((value) => value ?? '127.0.0.1'),
   GATEHOUSE_DATA_DIR: optional.transform((value) => value ?? './data'),
-  DATABASE_URL: optional.refine((value) => value === undefined || /^(file:.|postgres(ql)?:\/\/.)/.test(value), {
+  DATABASE_URL: optional.refine((value) => value === undefined || isDatabase(value), {
     message: 'is neither file:… nor postgres://…',
   }),
   GATEHOUSE_SECRET_KEY: optional.refine((value) => value === undefined || isKey(value), {
     message: 'is not 32 bytes in base64',
   }),
   GATEHOUSE_PUBLIC_URL: optional.refine((value) => value === undefined || (httpUrl(value) && !/[?#]/.test(value)), {
-    message: 'is not an http or https URL',
+    message: HTTP_URL,
   }),
   GATEHOUSE_TRUST_PROXY: networks,
   GATEHOUSE_ALLOW_NETWORKS: networks,
-  SMTP_URL: optional.refine((value) => value === undefined || /^smtps?:\/\/./.test(value), {
+  SMTP_URL: optional.refine((value) => value === undefined || (/^smtps?:\/\/./.test(value) && URL.canParse(value)), {
     message: 'is not an smtp:// or smtps:// URL',
   }),
   SMTP_RETURN_PATH: optional.refine(
@@ -63,13 +78,13 @@ const variables = {
     message: 'is not a private key in PEM',
   }),
   TON_API_URL: optional.refine((value) => value === undefined || httpUrl(value), {
-    message: 'is not an http or https URL',
+    message: HTTP_URL,
   }),
-  TON_API_KEY: optional,
+  TON_API_KEY: headerValue,
   TON_TESTNET_API_URL: optional.refine((value) => value === undefined || httpUrl(value), {
-    message: 'is not an http or https URL',
+    message: HTTP_URL,
   }),
-  TON_TESTNET_API_KEY: optional,
+  TON_TESTNET_API_KEY: headerValue,
   TON_API_RATE: optional.refine((value) => value === undefined || (Number(value) > 0 && Number(value) <= 10_000), {
     message: 'is not a number of calls a second',
   }),
@@ -77,10 +92,10 @@ const variables = {
     message: 'is not a currency symbol',
   }),
   TELEGRAM_API_URL: optional.refine((value) => value === undefined || httpUrl(value), {
-    message: 'is not an http or https URL',
+    message: HTTP_URL,
   }),
   TELEGRAM_OAUTH_URL: optional.refine((value) => value === undefined || httpUrl(value), {
-    message: 'is not an http or https URL',
+    message: HTTP_URL,
   }),
   GATEHOUSE_RATE_LIMITS: z.enum(['on', 'off'], 'is neither on nor off').default('on'),
   LOG_LEVEL: z
@@ -215,6 +230,8 @@ function dkimOf(values: Record<`SMTP_DKIM_${'DOMAIN' | 'SELECTOR' | 'KEY'}`, str
     `${missing![0]} is not set, but the others of SMTP_DKIM_… are; for example ${missing![0]}=${examples[missing![0] as keyof typeof variables]}`,
   )
 }
+
+const isDatabase = (text: string) => (/^postgres(ql)?:\/\/./.test(text) ? URL.canParse(text) : /^file:./.test(text))
 
 function isPrivateKey(text: string): boolean {
   try {

@@ -7,6 +7,7 @@ import { createMailer } from './email/mailer.ts'
 import { createLimits } from './http/limits.ts'
 import type { Lookup } from './http/outbound/lookup.ts'
 import { createOutbound } from './http/outbound/outbound.ts'
+import { createPersonalKeys } from './personal/keys.ts'
 import type { Runtime } from './runtime.ts'
 import { createRemembered } from './secret/remembered.ts'
 import { secretKey } from './secret/secretKey.ts'
@@ -40,6 +41,7 @@ export function createRuntime(
     outbound: createOutbound(config.allowNetworks, parts.lookup),
     log,
     vault,
+    personalKeys: createPersonalKeys(),
     apps: new Map(),
     keys: createSigningKeys(db, vault, now),
     verified: createRemembered(),

@@ -76,8 +76,8 @@ export class AppError extends Error {
   }
 }
 
-/** Any thrown thing as a refusal: what is not one becomes `server_error`, with the thing itself as cause for the log. */
+/** Any thrown thing as a refusal: what neither is one nor was caused by one becomes `server_error`, with the thing itself as cause for the log. */
 export function toAppError(error: unknown): AppError {
-  if (error instanceof AppError) return error
+  for (let at = error; at instanceof Error; at = at.cause) if (at instanceof AppError) return at
   return new AppError('server_error', 'Something went wrong on our side', { cause: error })
 }

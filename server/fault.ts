@@ -27,9 +27,6 @@ function listening({ code, address, port }: Errno): string | undefined {
       return `Port ${port} on ${address} is in use; stop what uses it, or set PORT to another`
     case 'EACCES':
       return `Port ${port} may not be opened by this user; set PORT to 1024 or above`
-    case 'EADDRNOTAVAIL':
-    case 'ENOTFOUND':
-      return `${address ?? 'HOST'} is not an address of this machine; set HOST to one that is, such as 127.0.0.1 or 0.0.0.0`
     default:
       return undefined
   }

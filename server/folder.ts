@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, statSync } from 'node:fs'
+import { accessSync, constants, existsSync, mkdirSync, statSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 
 /**
@@ -12,10 +12,24 @@ export function makeFolder(path: string): void {
   const parent = dirname(folder)
   if (parent !== folder) makeFolder(parent)
   try {
-    mkdirSync(folder)
+    // What is kept in it is for whoever runs Gatehouse alone.
+    mkdirSync(folder, { mode: 0o700 })
   } catch (error) {
     // Another process, starting at the same moment, was first.
     if (existsSync(folder) && statSync(folder).isDirectory()) return
     throw error
   }
+}
+
+/** Why this process could not keep its files in a folder, which it may still have to make; undefined when it could. Changes nothing. */
+export function folderFault(path: string): string | undefined {
+  let there = resolve(path)
+  while (!existsSync(there) && dirname(there) !== there) there = dirname(there)
+  if (!statSync(there).isDirectory()) return `needs a folder where ${there} is a file`
+  try {
+    accessSync(there, constants.W_OK | constants.X_OK)
+  } catch {
+    return `needs ${there}, where this user may not write`
+  }
+  return undefined
 }

@@ -1,5 +1,7 @@
+import { existsSync, statSync } from 'node:fs'
 import { ConfigError, type Config } from './config.ts'
-import { openDatabase } from './db/open.ts'
+import { openDatabase, sqliteFile } from './db/open.ts'
+import { AppError } from './error.ts'
 import { describeFault } from './fault.ts'
 import type { Runtime } from './runtime.ts'
 import { hasSecretKey } from './secret/secretKey.ts'
@@ -16,6 +18,23 @@ export async function assertKeyKept(config: Config): Promise<void> {
   }
   throw new ConfigError(
     `GATEHOUSE_SECRET_KEY is not set and ${config.dataDir}/secret.key is gone, but this database was written under a key; put the file back`,
+  )
+}
+
+/** An SQLite file has a header of so many bytes from the first thing that is done with it. */
+const HEADER_BYTES = 100
+
+/**
+ * A database file that lost its content is, to SQLite, a new one: everybody would be unknown and the first to come would be made the owner. The key
+ * beside it, which is made after the database, tells that it is not.
+ */
+export function assertDatabaseKept(config: Config): void {
+  if (/^postgres(ql)?:/.test(config.databaseUrl) || config.secretKey || !hasSecretKey(config)) return
+  const file = sqliteFile(config.databaseUrl)
+  if (!existsSync(file) || statSync(file).size >= HEADER_BYTES) return
+  throw new AppError(
+    'conflict',
+    `${file} is empty, but ${config.dataDir}/secret.key says that it was not; restore a backup (gatehouse restore FILE), or remove the empty file to begin anew`,
   )
 }
 

@@ -4,7 +4,9 @@ import type { Config } from './config.ts'
 import { closeRuntime, createRuntime } from './createRuntime.ts'
 import { migrate } from './db/migrate.ts'
 import { createHttp } from './http.ts'
-import { assertKeyFits, assertKeyKept } from './keyFits.ts'
+import { eraseAgain } from './identity/eraseAgain.ts'
+import { assertDatabaseKept, assertKeyFits, assertKeyKept } from './keyFits.ts'
+import { systemActor } from './operator/audit.ts'
 import { setupLink } from './operator/setup.ts'
 import type { Runtime } from './runtime.ts'
 import { drain, serve } from './serve.ts'
@@ -30,11 +32,13 @@ export async function startGatehouse(
   config: Config,
   hooks: Parameters<typeof createRuntime>[1] = {},
 ): Promise<Gatehouse> {
+  assertDatabaseKept(config)
   await migrate(config.databaseUrl)
   await assertKeyKept(config)
   const runtime = createRuntime(config, hooks)
   try {
     await assertKeyFits(runtime)
+    await eraseAgain(runtime, systemActor)
     // Port 0 means any. Which one it became is known only once the server listens, and nothing is answered before this turn is over.
     const http: { app?: RequestListener } = {}
     const { server, port } = await serve((request, response) => http.app!(request, response), config)
@@ -56,11 +60,11 @@ export async function startGatehouse(
       setupUrl: await setupLink(runtime),
       async stop() {
         runtime.stopping = true
-        await drain(server, PATIENCE_MS, FAREWELL_MS)
+        // What is recorded while the last requests are answered waits in the outbox for the next start.
+        await Promise.all([drain(server, PATIENCE_MS, FAREWELL_MS), runtime.outbox.stop()])
         await sweeper.stop()
         await stats.stop()
         await watcher.stop()
-        await runtime.outbox.stop()
         await runtime.mailer.stop()
         await closeRuntime(runtime)
       },

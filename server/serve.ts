@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { createServer, type RequestListener, type Server } from 'node:http'
 import { Server as NetServer, type AddressInfo } from 'node:net'
 import { setTimeout as wait } from 'node:timers/promises'
-import type { Config } from './config.ts'
+import { ConfigError, type Config } from './config.ts'
 
 /** Milliseconds for the headers and for the whole of a request. Node looks at them every 30 s unless told otherwise, whatever they say. */
 const TIMEOUTS = { headersTimeout: 10_000, requestTimeout: 30_000, connectionsCheckingInterval: 1_000 }
@@ -26,7 +26,11 @@ export function serve(
     else socket.end(refusalOf(error.code))
   })
   return new Promise((resolve, reject) => {
-    server.once('error', reject)
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      const foreign = ['EADDRNOTAVAIL', 'ENOTFOUND', 'EAI_AGAIN', 'EAI_FAIL'].includes(error.code ?? '')
+      const line = `HOST is ${config.host}, which is not an address of this machine; for example HOST=127.0.0.1`
+      reject(foreign ? new ConfigError(line) : error)
+    })
     server.listen(config.port, config.host, () => resolve({ server, port: (server.address() as AddressInfo).port }))
   })
 }

@@ -10,6 +10,7 @@ import { AppError } from './error.ts'
 import { unblockUser } from './identity/block.ts'
 import { mailPendingLinks } from './identity/linkMail.ts'
 import { deleteExpiredLinks } from './identity/linkStore.ts'
+import { keyOldUsers } from './personal/keyOldUsers.ts'
 import { systemActor } from './operator/audit.ts'
 import { applyRetention } from './retention/apply.ts'
 import { repeat, type Repeated } from './repeat.ts'
@@ -55,6 +56,8 @@ export type Swept = {
   /** Blocks that have run out, of users among others, who may come in again. */
   blocks: number
   erasures: number
+  /** People from before there were personal keys who have one now. */
+  keyed: number
   /** Where the next pass goes on; 0 is the beginning. */
   next: number
 }
@@ -67,6 +70,7 @@ export async function sweep(runtime: Runtime, from = 0): Promise<Swept> {
   const now = runtime.now()
   const ago = (ms: number) => new Date(now.getTime() - ms)
   const { ended, next } = await endTimedOut(runtime, from, now)
+  if (runtime.personalKeys.remains) runtime.personalKeys.remains = !(await runtime.db.forget())
   await mailPendingLinks(runtime)
   // Each its own transaction: none of these needs another, and a login may come between.
   const transaction = <T>(work: (tx: Transaction) => Promise<T>) => runtime.db.transaction(work)
@@ -82,6 +86,7 @@ export async function sweep(runtime: Runtime, from = 0): Promise<Swept> {
     keys: await transaction((tx) => deleteWithdrawnKeys(tx, ago(KEY_MEMORY_MS))),
     answers: await transaction((tx) => deleteOldAnswers(tx, ago(ANSWER_MEMORY_MS))),
     hours: await transaction((tx) => deleteOldHours(tx, Math.floor(ago(HOURS_KEPT_MS).getTime() / 3_600_000))),
+    keyed: await keyOldUsers(runtime),
     erasures: await transaction((tx) => deleteOldErasures(tx, ago(ERASURE_MEMORY_MS))),
     next,
   }

@@ -8,7 +8,7 @@ import { importsOf, strays, type Rules } from './support/imports.ts'
 // Who may import whom (ARCHITECTURE.md). Node's own modules and one's own folder are always in reach.
 
 const base = ['server/error.ts', 'server/runtime.ts', 'server/repeat.ts', 'server/config.ts', 'zod']
-const data = ['server/db', 'drizzle-orm', 'server/secret']
+const data = ['server/db', 'drizzle-orm', 'server/secret', 'server/personal']
 /** A public route, and the procedures for operators. */
 const edges = ['server/http', 'express', 'server/console']
 
@@ -16,6 +16,7 @@ const rules: Rules = {
   'server/db': ['server/db/schema', 'server/error.ts', 'server/folder.ts', 'drizzle-orm', 'better-sqlite3', 'pg'],
   'server/db/schema': ['server/db', 'drizzle-orm'],
   'server/secret': ['server/config.ts', 'server/folder.ts'],
+  'server/personal': [...base, 'server/db', 'drizzle-orm', 'server/secret', 'server/folder.ts', 'server/operator'],
   'server/http': [
     ...[...base, ...data, 'express', 'ipaddr.js', 'rate-limiter-flexible'],
     ...['server/app', 'server/identity/publicUser.ts', 'server/session', 'server/token'],
@@ -26,7 +27,13 @@ const rules: Rules = {
   'server/identity': [
     ...[...base, ...data, ...edges],
     ...['server/app', 'server/operator', 'server/profile', 'server/session', 'server/token', 'server/ton/address.ts'],
-    ...['server/event', 'server/email/queue.ts', 'server/signature'],
+    ...[
+      'server/event',
+      'server/email/queue.ts',
+      'server/email/content.ts',
+      'server/signature',
+      'server/traffic/guess.ts',
+    ],
   ],
   'server/session': [
     ...[...base, ...data, ...edges],
@@ -48,11 +55,13 @@ const rules: Rules = {
   ],
   'server/delivery': [
     ...[...base, ...data, ...edges, 'server/app', 'server/identity', 'server/operator'],
-    ...['server/event', 'server/webhook'],
+    ...['server/event', 'server/token/checkLogoutToken.ts', 'server/webhook'],
   ],
   'server/webhook': [
     ...[...base, ...data, ...edges, 'server/app', 'server/operator'],
-    ...['server/event', 'server/delivery', 'server/http/outbound', 'server/token/jwt.ts'],
+    ...['server/event', 'server/delivery', 'server/http/outbound'],
+    ...['server/token/checkLogoutToken.ts', 'server/token/jwt.ts'],
+    'server/email/tellOperators.ts',
   ],
   'server/notification': [
     ...[
@@ -65,11 +74,12 @@ const rules: Rules = {
       'server/session',
       'server/token',
     ],
-    ...['server/event', 'server/delivery', 'server/webhook'],
+    ...['server/event', 'server/delivery', 'server/webhook', 'server/email'],
   ],
   'server/email': [
     ...[...base, ...data, ...edges, 'server/app', 'server/identity', 'server/operator', 'server/event'],
     ...['liquidjs', 'htmlparser2', 'caniemail', 'nodemailer', 'postal-mime'],
+    'server/delivery/noteMail.ts',
   ],
   'server/profile': [...base, ...data, 'server/app', 'server/token'],
   'server/telegram': [
@@ -95,7 +105,7 @@ const rules: Rules = {
   ],
   'server/signature': [
     ...[...base, ...data, 'server/http', 'express', 'server/app', 'server/email/queue.ts', 'server/identity'],
-    ...['server/operator', 'server/session', 'server/token'],
+    ...['server/operator', 'server/session', 'server/token', 'server/traffic/guess.ts'],
   ],
   'server/chain': [
     ...base,

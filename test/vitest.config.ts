@@ -6,8 +6,13 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 /** Checks that need no database: run once. */
 const pure = ['test/http/outbound.test.ts', 'test/telegram/**', 'test/ton/**', 'test/secret/**', 'test/*.test.ts']
 
-/** A test that takes long says so in the report; one that a busy machine cuts short says nothing. */
-const patient = { testTimeout: 30_000, hookTimeout: 60_000 }
+const shared = {
+  // A test that takes long says so in the report; one that a busy machine cuts short says nothing.
+  testTimeout: 120_000,
+  hookTimeout: 120_000,
+  // Loading the server costs more than most files' tests. No module of it keeps what one test could leave to the next: all hangs on a Runtime.
+  isolate: false,
+}
 
 export default defineConfig({
   root,
@@ -20,7 +25,7 @@ export default defineConfig({
         root,
         test: {
           name: 'pure',
-          ...patient,
+          ...shared,
           include: pure.map((path) => (path.endsWith('.ts') ? path : `${path}/*.test.ts`)),
           env: { DATABASE_URL: 'file:test.db' },
         },
@@ -29,7 +34,7 @@ export default defineConfig({
         root,
         test: {
           name: 'sqlite',
-          ...patient,
+          ...shared,
           include: ['test/**/*.test.ts'],
           exclude: [...pure, 'test/web/**'],
           env: { DATABASE_URL: 'file:test.db' },
@@ -39,7 +44,7 @@ export default defineConfig({
         root,
         test: {
           name: 'postgresql',
-          ...patient,
+          ...shared,
           include: ['test/**/*.test.ts'],
           exclude: [...pure, 'test/web/**'],
           env: { DATABASE_URL: 'postgres://' },
@@ -55,9 +60,7 @@ export default defineConfig({
           exclude: process.env['LOOK'] ? [] : ['test/web/look.test.ts'],
           env: { DATABASE_URL: 'file:test.db' },
           globalSetup: ['test/web/build.setup.ts'],
-          fileParallelism: false,
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
+          ...shared,
         },
       },
     ],

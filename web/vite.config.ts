@@ -1,6 +1,7 @@
 import tailwindcss from '@tailwindcss/vite'
 import adapter from '@sveltejs/adapter-static'
 import { sveltekit } from '@sveltejs/kit/vite'
+import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vite'
 
 export default defineConfig({
@@ -30,6 +31,11 @@ export default defineConfig({
       },
     }),
   ],
+  resolve: {
+    alias: {
+      '@codemirror/lang-javascript': fileURLToPath(new URL('src/lib/email/noScripts.ts', import.meta.url)),
+    },
+  },
   build: { target: 'es2023' },
   environments: {
     client: {

@@ -51,7 +51,7 @@ async function answer(asked: Asked): Promise<Record<string, unknown>> {
     const { row } = await createEndpoint(runtime, cliActor, await app(), {
       ...asked.endpoint,
       ratePerSecond: 10_000,
-      concurrency: 64,
+      concurrency: 128,
     })
     return { endpoint: row.id }
   }

@@ -3,7 +3,7 @@ import { AppError, type FieldError } from '#server/error.ts'
 import type { Actor } from '#server/operator/audit.ts'
 import type { Runtime } from '#server/runtime.ts'
 import { findByKey, type App } from './app.ts'
-import { changeApp, createApp, describe } from './change.ts'
+import { changeApp, clashesOf, createApp, describe } from './change.ts'
 import { newApp, type NewApp } from './settings.ts'
 
 /** The file that `apply` reads and `export` writes. An app is known by its slug; what is left out stays as it is. */
@@ -34,6 +34,12 @@ export async function applyApps(
   options: Options = {},
 ): Promise<Applied[]> {
   const apps = readDeclaration(input, options.env ?? {})
+  const faults: FieldError[] = []
+  for (const [at, wanted] of apps.entries()) {
+    const clashing = clashesOf(await findByKey(runtime, wanted.slug), wanted)
+    faults.push(...clashing.map(({ path, message }) => ({ path: `apps[${at}].${path}`, message })))
+  }
+  if (faults.length > 0) throw invalid(faults)
   const applied: Applied[] = []
   for (const wanted of apps) applied.push(await applyApp(runtime, actor, wanted, options.dryRun ?? false))
   return applied
@@ -96,10 +102,12 @@ function readDeclaration(input: unknown, env: NodeJS.ProcessEnv): (NewApp & { sl
     const first = apps.findIndex((other) => other.slug === slug)
     if (first < at) faults.push({ path: `apps[${at}].slug`, message: `is the same as apps[${first}].slug` })
   }
-  if (faults.length > 0)
-    throw new AppError('invalid_request', 'The file is not valid, and nothing was changed', { errors: faults })
+  if (faults.length > 0) throw invalid(faults)
   return apps
 }
+
+const invalid = (errors: FieldError[]) =>
+  new AppError('invalid_request', 'The file is not valid, and nothing was changed', { errors })
 
 /** Puts the value of a variable where the file says `{env: NAME}`, so that secrets need not stand in it. */
 function fill(value: unknown, env: NodeJS.ProcessEnv, path: (string | number)[], faults: FieldError[]): unknown {

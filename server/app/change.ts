@@ -1,4 +1,4 @@
-import { AppError } from '#server/error.ts'
+import { AppError, type FieldError } from '#server/error.ts'
 import { isUniqueViolation } from '#server/db/database.ts'
 import { recordAudit, type Actor } from '#server/operator/audit.ts'
 import type { Runtime } from '#server/runtime.ts'
@@ -120,9 +120,24 @@ export async function removeApp(runtime: Runtime, actor: Actor, id: number): Pro
   runtime.apps.delete(id)
 }
 
+/** What would not go together after a change of an app, or in a new one; undefined is an app that is not there yet. */
+export function clashesOf(app: App | undefined, patch: AppPatch): FieldError[] {
+  const { settings, secrets } = combine(app?.settings ?? defaultSettings, app?.secrets ?? {}, patch)
+  return clashes(settings, secrets)
+}
+
 type SettingsPatch = Omit<AppPatch, 'name' | 'slug' | 'disabled'>
 
-function merge(
+/** @throws AppError invalid_request for settings that do not go together */
+function merge(settings: AppSettings, secrets: AppSecrets, patch: SettingsPatch) {
+  const merged = combine(settings, secrets, patch)
+  const faults = clashes(merged.settings, merged.secrets)
+  if (faults.length > 0)
+    throw new AppError('invalid_request', 'These settings do not go together; see errors', { errors: faults })
+  return merged
+}
+
+function combine(
   settings: AppSettings,
   secrets: AppSecrets,
   patch: SettingsPatch,
@@ -139,9 +154,6 @@ function merge(
   if (botToken === null) delete opened.botToken
   else if (botToken !== undefined) opened.botToken = botToken
   if (headers) opened.ssoHeaders = withoutNull({ ...opened.ssoHeaders, ...headers })
-  const faults = clashes(merged as AppSettings, opened)
-  if (faults.length > 0)
-    throw new AppError('invalid_request', 'These settings do not go together; see errors', { errors: faults })
   return { settings: merged as AppSettings, secrets: opened }
 }
 

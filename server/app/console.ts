@@ -1,12 +1,17 @@
 import * as z from 'zod'
 import {
+  assertAhead,
   countedPageOf,
   instant,
   instantInput,
   MOST_COUNTED,
+  inOrder,
   page,
   pageInput,
-  readCursor,
+  pageOf,
+  placeOf,
+  shortPage,
+  shortPageInput,
 } from '#server/console/page.ts'
 import { procedure, rest, router } from '#server/console/trpc.ts'
 import { AppError } from '#server/error.ts'
@@ -82,10 +87,9 @@ export const appsRouter = router({
     .output(countedPageOf(appItem))
     .query(async ({ ctx, input }) => {
       const { runtime } = ctx
-      const after = readCursor(z.tuple([z.number().int()]), input.cursor)?.[0]
       const filter = { only: ctx.operator.appIds, ...(input.q && { q: input.q }) }
       const [rows, total] = await Promise.all([
-        listApps(runtime.db, { ...filter, limit: input.limit + 1, ...(after !== undefined && { after }) }),
+        listApps(runtime.db, { ...filter, ...placeOf(input, 'createdAt'), limit: input.limit + 1 }),
         countApps(runtime.db, filter, MOST_COUNTED),
       ])
       const listed = page(
@@ -209,12 +213,13 @@ function showKey(runtime: Runtime, row: ApiKeyRow): z.infer<typeof keyShape> {
 export const apiKeysRouter = router({
   list: procedure('view')
     .meta(rest('GET', '/apps/{appId}/api-keys', 'API keys', "List an app's API keys, without the keys themselves"))
-    .input(z.object({ appId: id }))
-    .output(z.object({ items: z.array(keyShape), nextCursor: z.string().nullable() }))
+    .input(z.object({ ...shortPageInput, sort: pageInput.sort, appId: id }))
+    .output(pageOf(keyShape))
     .query(async ({ ctx, input }) => {
       const app = await getApp(ctx.runtime, ctx.operator, input.appId)
       const rows = await listApiKeys(ctx.runtime.db, app.id)
-      return { items: rows.map((row) => showKey(ctx.runtime, row)), nextCursor: null }
+      const { items, nextCursor } = shortPage(inOrder(rows, input.sort, 'createdAt'), input)
+      return { items: items.map((row) => showKey(ctx.runtime, row)), nextCursor }
     }),
 
   create: procedure('manage')
@@ -234,6 +239,7 @@ export const apiKeysRouter = router({
     .mutation(async ({ ctx, input }) => {
       const { runtime, actor } = ctx
       const app = await getApp(runtime, ctx.operator, input.appId)
+      assertAhead(runtime.now(), input.expiresAt)
       return runtime.db.transaction(async (tx) => {
         const { row, key } = await createApiKey(runtime, tx, {
           appId: app.id,

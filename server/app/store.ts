@@ -1,21 +1,28 @@
 import { and, asc, count, eq, gt, isNull, or, sql } from 'drizzle-orm'
+import { byAge, type Place } from '#server/db/byAge.ts'
 import type { Reader, Transaction } from '#server/db/database.ts'
 import { apiKeys, apps, sessions } from '#server/db/schema.ts'
 import { param, statement } from '#server/db/statement.ts'
 
 export type AppRow = typeof apps.$inferSelect
 
-const versionBySlug = statement('app_version_by_slug', (db) =>
-  db
-    .select({ id: apps.id, version: apps.version })
-    .from(apps)
-    .where(eq(apps.slug, param(apps.slug, 'slug'))),
+const versionBySlug = statement(
+  'app_version_by_slug',
+  (db) =>
+    db
+      .select({ id: apps.id, version: apps.version })
+      .from(apps)
+      .where(eq(apps.slug, param(apps.slug, 'slug'))),
+  { oftenSame: true },
 )
-const versionById = statement('app_version_by_id', (db) =>
-  db
-    .select({ id: apps.id, version: apps.version })
-    .from(apps)
-    .where(eq(apps.id, param(apps.id, 'id'))),
+const versionById = statement(
+  'app_version_by_id',
+  (db) =>
+    db
+      .select({ id: apps.id, version: apps.version })
+      .from(apps)
+      .where(eq(apps.id, param(apps.id, 'id'))),
+  { oftenSame: true },
 )
 const rowById = statement('app_by_id', (db) =>
   db
@@ -72,12 +79,13 @@ function appsWhere(filter: AppFilter) {
 }
 
 /** Apps, oldest first; `after` is the last of the page before. */
-export function listApps(db: Reader, page: AppFilter & { after?: number; limit: number }) {
+export function listApps(db: Reader, page: AppFilter & Place & { limit: number }) {
+  const { from, order } = byAge(apps.id, page)
   return db
     .select()
     .from(apps)
-    .where(and(page.after === undefined ? undefined : gt(apps.id, page.after), appsWhere(page)))
-    .orderBy(asc(apps.id))
+    .where(and(from, appsWhere(page)))
+    .orderBy(order)
     .limit(page.limit)
 }
 

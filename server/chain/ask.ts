@@ -24,7 +24,7 @@ export async function askChain(
   await takeTurn(runtime, api)
   const url = `${api.url}/${path}${query ? `?${new URLSearchParams(query).toString()}` : ''}`
   const { status, text, retryAfter } = await send(runtime, api, url, body, mostBytes)
-  if (status === 429) throw pause(runtime, api, readPause(retryAfter))
+  if (status === 429) throw pause(runtime, api, readPause(retryAfter, runtime.now()))
   if (status === 542) return undefined
   if (status === 401 || status === 403)
     throw unavailable(`The TON API refuses our key (${status}); an operator can set TON_API_KEY`)
@@ -65,9 +65,11 @@ async function send(runtime: Runtime, api: ChainApi, url: string, body: unknown,
   return { status: answer.status, text: answer.body.toString('utf8'), retryAfter: answer.headers['retry-after'] }
 }
 
-/** Retry-After in seconds (RFC 9110 §10.2.3), a second where there is none that can be read. */
-function readPause(header: string | string[] | undefined): number {
-  const seconds = header === undefined ? 1 : Number(header)
+/** Retry-After, seconds or a date (RFC 9110 §10.2.3); a second where there is none that can be read. */
+function readPause(header: string | string[] | undefined, now: Date): number {
+  const text = String(header ?? 1)
+  const date = /[a-z]{3}/i.test(text) ? Date.parse(text) : NaN
+  const seconds = Number.isNaN(date) ? Number(text) : (date - now.getTime()) / 1000
   return Number.isFinite(seconds) && seconds > 0 ? Math.min(Math.ceil(seconds), LONGEST_PAUSE_S) : 1
 }
 

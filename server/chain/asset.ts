@@ -20,20 +20,19 @@ const wellKnown = new Set([
 ])
 
 /** toncenter v3's `metadata`: by address, what a jetton's master says of itself. */
-export type Metadata = Record<string, { token_info?: { type?: string; [field: string]: unknown }[] } | undefined>
+export type Metadata = Record<string, { token_info?: unknown } | undefined> | null
 
 /** A jetton as its master describes it. Everything in it was written by whoever made the jetton. */
 export function jettonOf(master: string, metadata: Metadata | undefined, vouched: readonly string[]): Asset {
   const entry = metadata?.[master.toUpperCase()] ?? metadata?.[master]
-  const info = entry?.token_info?.find((one) => one.type === undefined || one.type === 'jetton_masters') ?? {}
-  const extra = (info['extra'] ?? {}) as Record<string, unknown>
-  const decimals = Number(extra['decimals'] ?? info['decimals'] ?? 9)
+  const told = Array.isArray(entry?.token_info) ? entry.token_info.map(fieldsOf) : []
+  const info = told.find(({ type }) => type === undefined || type === 'jetton_masters') ?? {}
   return {
     type: 'jetton',
     master,
     symbol: plain(info['symbol'], 32) || 'jetton',
     name: plain(info['name'], 100),
-    decimals: Number.isInteger(decimals) && decimals >= 0 && decimals <= 255 ? decimals : 9,
+    decimals: readDecimals(fieldsOf(info['extra'])['decimals'] ?? info['decimals']),
     image: httpsOf(info['image']),
     verified: wellKnown.has(master) || vouched.includes(master),
   }
@@ -41,13 +40,22 @@ export function jettonOf(master: string, metadata: Metadata | undefined, vouched
 
 export const tonOf = (symbol: string): Asset => ({ type: 'ton', symbol, decimals: 9 })
 
+const fieldsOf = (value: unknown): Record<string, unknown> =>
+  typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : { type: null }
+
+/** How many digits stand behind the point: 0 to 255 (TEP-64), nine where it is not said or makes no sense. */
+function readDecimals(value: unknown): number {
+  const decimals = typeof value === 'string' && /^\d{1,3}$/.test(value) ? Number(value) : value
+  const fits = typeof decimals === 'number' && Number.isInteger(decimals) && decimals >= 0 && decimals <= 255
+  return fits ? decimals : 9
+}
+
 /** One short line: no control characters, and none that turn the direction of what is written around it. */
 function plain(value: unknown, most: number): string {
   if (typeof value !== 'string') return ''
-  return value
-    .replaceAll(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, '')
-    .trim()
-    .slice(0, most)
+  const line = value.replaceAll(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, '').trim()
+  // By whole characters: half of one is none.
+  return [...line.slice(0, most * 2)].slice(0, most).join('').toWellFormed()
 }
 
 function httpsOf(value: unknown): string | null {

@@ -42,9 +42,9 @@ async function balanceV2(runtime: Runtime, api: ChainApi, address: string): Prom
   return { state: stateOf(account?.state), ton: { asset: tonOf(runtime.config.tonSymbol), amount }, jettons: null }
 }
 
-type AccountStates = { accounts?: { balance?: unknown; status?: unknown }[] }
+type AccountStates = { accounts?: ({ balance?: unknown; status?: unknown } | null)[] }
 type JettonWallets = {
-  jetton_wallets?: { owner?: unknown; jetton?: unknown; balance?: unknown }[]
+  jetton_wallets?: ({ owner?: unknown; jetton?: unknown; balance?: unknown } | null)[]
   metadata?: Metadata
 }
 
@@ -58,13 +58,14 @@ async function balanceV3(runtime: Runtime, api: ChainApi, address: string, vouch
   if (!Array.isArray(states?.accounts) || !Array.isArray(wallets?.jetton_wallets))
     throw unavailable('The TON API does not tell the balance')
   const [account] = states.accounts
-  // An account that was never used may be left out.
-  const amount = account ? readAmount(account.balance) : '0'
+  // An account that was never used may be left out; one that is null is none.
+  const amount = account === undefined ? '0' : readAmount(account?.balance)
   if (amount === undefined) throw unavailable('The TON API does not tell the balance')
   const jettons = wallets.jetton_wallets.flatMap((held) => {
-    const [master, amount] = [addressOf(held.jetton), readAmount(held.balance)]
-    const own = held.owner === undefined || addressOf(held.owner) === address
-    if (!own || !master || !amount || amount === '0') return []
+    const [master, amount] = [addressOf(held?.jetton), readAmount(held?.balance)]
+    if (!master || amount === undefined) throw unavailable('The TON API answers a jetton that cannot be read')
+    const own = held?.owner === undefined || addressOf(held.owner) === address
+    if (!own || amount === '0') return []
     return [{ asset: jettonOf(master, wallets.metadata, vouched), amount }]
   })
   return {

@@ -45,10 +45,10 @@ function readContent(raw: RawMessage): { opcode: number | undefined; comment: st
   const { decoded } = raw.message_content ?? {}
   const said = typeof raw.opcode === 'string' ? Number(raw.opcode) : undefined
   if (decoded?.['@type'] === 'text_comment' && typeof decoded.comment === 'string')
-    return { opcode: COMMENT, comment: shorten(decoded.comment) }
+    return { opcode: COMMENT, comment: plainComment(decoded.comment) }
   const data = raw.msg_data
   if (data?.['@type'] === 'msg.dataText' && typeof data.text === 'string')
-    return { opcode: COMMENT, comment: shorten(Buffer.from(data.text, 'base64').toString('utf8')) }
+    return { opcode: COMMENT, comment: plainComment(Buffer.from(data.text, 'base64').toString('utf8')) }
   const body = typeof raw.message_content?.body === 'string' ? raw.message_content.body : data?.body
   const read = typeof body === 'string' ? readBody(body) : undefined
   return { opcode: said ?? read?.opcode, comment: read?.comment ?? null }
@@ -61,11 +61,16 @@ function readBody(boc: string): { opcode: number; comment: string | null } | und
     const slice = Cell.fromBase64(boc).beginParse()
     if (slice.remainingBits < 32) return undefined
     const opcode = slice.loadUint(32)
-    return { opcode, comment: opcode === COMMENT ? shorten(slice.loadStringTail()) : null }
+    return { opcode, comment: opcode === COMMENT ? plainComment(slice.loadStringTail()) : null }
   } catch {
     // Anybody may send any bits; what is no text has no comment.
     return undefined
   }
 }
 
-const shorten = (text: string) => text.slice(0, MOST_COMMENT)
+/** A stranger's words: without control characters, and without what turns the direction of the text around them. */
+export const plainComment = (text: string): string =>
+  text
+    .slice(0, MOST_COMMENT)
+    .replaceAll(/[\u202a-\u202e\u2066-\u2069\u200e\u200f\u061c]|(?![\n\t])\p{Cc}/gu, '')
+    .toWellFormed()

@@ -24,8 +24,12 @@ export function chainApi(runtime: Runtime, network: Network): ChainApi {
 }
 
 /** The network of a linked wallet: its own where it is bound to one (V5), else the app's. */
-export function networkOf(runtime: Runtime, app: App, identity: Pick<IdentityRow, 'detailsSealed'>): Network {
-  const { details } = openDetails(runtime.vault, identity.detailsSealed)
+export async function networkOf(
+  runtime: Runtime,
+  app: App,
+  identity: Pick<IdentityRow, 'detailsSealed'>,
+): Promise<Network> {
+  const { details } = await openDetails(runtime, runtime.db, identity.detailsSealed)
   const { chains } = app.settings.ton
   const own = chains.find((chain) => chain === details['network'])
   return own ?? (chains.length === 0 || chains.includes('-239') ? '-239' : '-3')

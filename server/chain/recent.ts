@@ -11,7 +11,7 @@ const memory = new WeakMap<Runtime, Map<string, Entry>>()
 
 /**
  * What `load` answers, or what it answered less than `ttl` seconds ago; who asks while it is being loaded waits for the same answer.
- * @throws AppError as `load`; while the chain is away the refusal brings the last known value and its age in seconds
+ * @throws AppError as `load`; while the chain is away the refusal brings the last known value as `lastKnown`, a `Recent<T>`
  */
 export async function recent<T extends object>(
   runtime: Runtime,
@@ -33,9 +33,7 @@ export async function recent<T extends object>(
     throw new AppError(error.code, error.message, {
       cause: error.cause,
       ...(error.retryAfter !== undefined && { retryAfter: error.retryAfter }),
-      details: {
-        lastKnown: { ...(last.value as T), asOf: last.at.toISOString(), ageSeconds: Math.floor(age(last)) },
-      },
+      details: { lastKnown: last },
     })
   }
 }

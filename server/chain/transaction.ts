@@ -1,6 +1,6 @@
 import { addressOf, jettonOf, tonOf, type Asset, type Metadata } from './asset.ts'
 import { readAmount } from './json.ts'
-import { readMessage, type Message } from './message.ts'
+import { plainComment, readMessage, type Message } from './message.ts'
 
 /** What moved, seen from the wallet. `kind` tells money that was sent from what contracts say to each other around it. */
 export type Transfer = {
@@ -40,7 +40,8 @@ const jettonOpcodes = new Set([0x0f8a7ea5, 0x178d4519, 0x7362d09c, 0xd53276db, 0
 export function transactionV3(value: unknown, account: string, symbol: string): Transaction | undefined {
   const raw = value as Record<string, unknown>
   const [hash, lt, fee] = [hexOf(raw['hash']), readAmount(raw['lt']), readAmount(raw['total_fees'])]
-  if (!hash || !lt || typeof raw['now'] !== 'number') return undefined
+  const at = momentOf(raw['now'])
+  if (!hash || !lt || !at) return undefined
   const description = (raw['description'] ?? {}) as {
     aborted?: unknown
     compute_ph?: { success?: unknown; skipped?: unknown }
@@ -52,7 +53,7 @@ export function transactionV3(value: unknown, account: string, symbol: string): 
   return {
     hash,
     lt,
-    at: new Date(raw['now'] * 1000),
+    at,
     success,
     fee: fee ?? null,
     transfers: transfersOf(received, messagesOf(raw['out_msgs']), account, symbol),
@@ -64,9 +65,10 @@ export function transactionV2(value: unknown, account: string, symbol: string): 
   const raw = value as Record<string, unknown>
   const id = (raw['transaction_id'] ?? {}) as Record<string, unknown>
   const [hash, lt, fee] = [hexOf(id['hash']), readAmount(id['lt']), readAmount(raw['fee'])]
-  if (!hash || !lt || typeof raw['utime'] !== 'number') return undefined
+  const at = momentOf(raw['utime'])
+  if (!hash || !lt || !at) return undefined
   const transfers = transfersOf(readMessage(raw['in_msg']), messagesOf(raw['out_msgs']), account, symbol)
-  return { hash, lt, at: new Date(raw['utime'] * 1000), success: true, fee: fee ?? null, transfers }
+  return { hash, lt, at, success: true, fee: fee ?? null, transfers }
 }
 
 /** A jetton's transfer of toncenter v3 (`jetton/transfers`), seen from its owner. */
@@ -80,13 +82,14 @@ export function jettonTransfer(
   const [hash, lt] = [hexOf(raw['transaction_hash']), readAmount(raw['transaction_lt'])]
   const [master, amount] = [addressOf(raw['jetton_master']), readAmount(raw['amount'])]
   const [from, to] = [addressOf(raw['source']), addressOf(raw['destination'])]
-  if (!hash || !lt || !master || amount === undefined || typeof raw['transaction_now'] !== 'number') return undefined
+  const at = momentOf(raw['transaction_now'])
+  if (!hash || !lt || !master || amount === undefined || !at) return undefined
   const decoded = raw['decoded_forward_payload'] as { '@type'?: unknown; comment?: unknown } | null | undefined
-  const comment = typeof decoded?.comment === 'string' ? decoded.comment.slice(0, 1_000) : null
+  const comment = typeof decoded?.comment === 'string' ? plainComment(decoded.comment) : null
   return {
     hash,
     lt,
-    at: new Date(raw['transaction_now'] * 1000),
+    at,
     success: raw['transaction_aborted'] !== true,
     fee: null,
     transfers: [
@@ -132,6 +135,13 @@ function kindOf({ bounced, opcode }: Message): Transfer['kind'] {
   if (bounced) return 'returned'
   if (opcode === undefined || opcode === 0) return 'transfer'
   return jettonOpcodes.has(opcode) ? 'jetton_message' : 'call'
+}
+
+/** Seconds since 1970 as a moment; undefined for what no block can have. */
+function momentOf(value: unknown): Date | undefined {
+  return Number.isSafeInteger(value) && (value as number) >= 0 && (value as number) < 2 ** 32
+    ? new Date((value as number) * 1000)
+    : undefined
 }
 
 /** 32 bytes in base64, base64url or hexadecimal as hexadecimal. */

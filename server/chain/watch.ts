@@ -3,6 +3,7 @@ import { listAllApps } from '#server/app/store.ts'
 import { AppError } from '#server/error.ts'
 import { recordEvent } from '#server/event/record.ts'
 import type { IdentityRow } from '#server/identity/store.ts'
+import { openSubject } from '#server/identity/findOrCreate.ts'
 import type { Runtime } from '#server/runtime.ts'
 import { formatAddress } from '#server/ton/address.ts'
 import { readPage } from './history.ts'
@@ -66,8 +67,8 @@ async function follow(runtime: Runtime, app: App, watched: WatchedRow, identity:
   const { identityId } = watched
   const later = (ms: number) => new Date(runtime.now().getTime() + ms)
   try {
-    const network = networkOf(runtime, app, identity)
-    const address = runtime.vault.open(identity.subjectSealed, 'identities.subject')
+    const network = await networkOf(runtime, app, identity)
+    const address = await openSubject(runtime, runtime.db, identity.subjectSealed)
     const news = await readNews(runtime, app, { network, address }, watched)
     return await tell(runtime, app, identity, { network, address }, news, later(EVERY_MS))
   } catch (error) {

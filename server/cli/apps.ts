@@ -33,7 +33,15 @@ async function readDeclaration(file: string): Promise<unknown> {
   const document = parseDocument(readInput(file), { prettyErrors: true })
   const [fault] = document.errors
   if (fault) throw new Failure(`${file}: ${fault.message.split('\n')[0]?.replace(/:$/, '')}`)
-  return document.toJS({ maxAliasCount: 100 })
+  let declared: unknown
+  try {
+    declared = document.toJS({ maxAliasCount: 100 })
+    // An alias may stand within what it names.
+    JSON.stringify(declared)
+  } catch {
+    throw new Failure(`${file}: its aliases (*name) refer to each other without an end, or to too much`)
+  }
+  return declared
 }
 
 export async function exportAll(output: Output): Promise<void> {

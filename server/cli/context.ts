@@ -1,5 +1,7 @@
 import { readFileSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { ConfigError, loadConfig, type Config } from '../config.ts'
+import { folderFault } from '../folder.ts'
 import type { Runtime } from '../runtime.ts'
 
 export type Output = { json?: boolean | undefined }
@@ -7,8 +9,20 @@ export type Output = { json?: boolean | undefined }
 /** The settings, known to everything that is loaded after this: the tables take their dialect from DATABASE_URL (db/dialect.ts). */
 export function readConfig(): Config {
   const config = loadConfig(process.env)
+  assertFolders(config, process.env['DATABASE_URL'])
   process.env['DATABASE_URL'] = config.databaseUrl
   return config
+}
+
+/** @throws ConfigError when what the settings name cannot hold the files that are kept there */
+function assertFolders({ dataDir, secretKey, databaseUrl }: Config, givenUrl: string | undefined): void {
+  const check = (name: string, folder: string, example: string) => {
+    const fault = folderFault(folder)
+    if (fault) throw new ConfigError(`${name} ${fault}; for example ${name}=${example}`)
+  }
+  if (!secretKey || !givenUrl) check('GATEHOUSE_DATA_DIR', dataDir, './data')
+  const file = /^file:(?:\/\/(?=\/))?(.+)$/.exec(databaseUrl)?.[1]
+  if (file && givenUrl) check('DATABASE_URL', dirname(file), 'file:./data/gatehouse.db')
 }
 
 /**
@@ -17,8 +31,12 @@ export function readConfig(): Config {
  */
 export async function withRuntime<T>(mode: 'read' | 'write', work: (runtime: Runtime) => Promise<T>): Promise<T> {
   const config = readConfig()
-  const [{ createRuntime, closeRuntime }, { migrate, pendingMigrations }, { assertKeyFits, assertKeyKept }] =
-    await Promise.all([import('../createRuntime.ts'), import('../db/migrate.ts'), import('../keyFits.ts')])
+  const [
+    { createRuntime, closeRuntime },
+    { migrate, pendingMigrations },
+    { assertDatabaseKept, assertKeyFits, assertKeyKept },
+  ] = await Promise.all([import('../createRuntime.ts'), import('../db/migrate.ts'), import('../keyFits.ts')])
+  assertDatabaseKept(config)
   if (mode === 'write') await migrate(config.databaseUrl)
   else if ((await pendingMigrations(config.databaseUrl)) > 0) {
     throw new Failure('The database is not set up for this version yet; run: gatehouse migrate')

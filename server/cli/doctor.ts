@@ -32,7 +32,7 @@ async function examine(): Promise<Finding[]> {
     { check: 'configuration', ok: true, detail: `serves ${config.publicUrl} on ${config.host}:${config.port}` },
     publicUrl(config),
     ...(await examineDatabase(config)),
-    mail(config),
+    await mail(config),
     ton(config),
   ]
 }
@@ -46,9 +46,14 @@ function publicUrl({ publicUrl: url }: Config): Finding {
   }
 }
 
-function mail({ smtpUrl }: Config): Finding {
-  if (!smtpUrl) return { check: 'mail', ok: undefined, detail: 'SMTP_URL is not set: mails stay in the outbox' }
-  return { check: 'mail', ok: true, detail: `goes through ${new URL(smtpUrl).host}` }
+async function mail(config: Config): Promise<Finding> {
+  const { createSmtp } = await import('../email/smtp.ts')
+  const smtp = createSmtp(config)
+  if (!smtp) return { check: 'mail', ok: undefined, detail: 'SMTP_URL is not set: mails stay in the outbox' }
+  const fault = await smtp.verify()
+  smtp.close()
+  const { host } = new URL(config.smtpUrl!)
+  return { check: 'mail', ok: !fault, detail: fault ? `${host} does not take mail: ${fault}` : `goes through ${host}` }
 }
 
 function ton({ tonApi }: Config): Finding {

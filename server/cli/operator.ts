@@ -1,3 +1,4 @@
+import * as z from 'zod'
 import { Failure, print, readSecret, withRuntime, type Output } from './context.ts'
 
 export async function createOperator(
@@ -25,18 +26,26 @@ export async function createOperator(
 
 export async function createToken(options: Output & { email: string; name: string }): Promise<void> {
   await withRuntime('write', async (runtime) => {
-    const [{ operatorEmailHash }, { createOperatorToken }, { cliActor }, { findOperatorByEmail }] = await Promise.all([
+    const [
+      { operatorEmailHash },
+      { createOperatorToken, tokenName },
+      { cliActor },
+      { findOperatorByEmail },
+      { parse },
+    ] = await Promise.all([
       import('../operator/create.ts'),
       import('../operator/tokens.ts'),
       import('../operator/audit.ts'),
       import('../operator/store.ts'),
+      import('../http/answer.ts'),
     ])
+    const { name } = parse(z.object({ name: tokenName }), { name: options.name })
     const operator = await findOperatorByEmail(runtime.db, operatorEmailHash(runtime, options.email))
     if (!operator) throw new Failure(`There is no operator ${options.email}; make one with: gatehouse operator create`)
-    const { row, token } = await createOperatorToken(runtime, cliActor, { operatorId: operator.id, name: options.name })
+    const { row, token } = await createOperatorToken(runtime, cliActor, { operatorId: operator.id, name })
     const id = runtime.vault.ids.seal('opt', row.id)
     // The token alone on stdout, so that a script can take it.
     if (!options.json) process.stderr.write('Shown once; keep it like a password:\n')
-    print(options, { id, name: options.name, role: operator.role, token }, token)
+    print(options, { id, name, role: operator.role, token }, token)
   })
 }

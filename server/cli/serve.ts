@@ -14,7 +14,11 @@ export async function serve(output: Output): Promise<void> {
 
 export async function migrate(output: Output): Promise<void> {
   const config = readConfig()
-  const { migrate: bringUp } = await import('../db/migrate.ts')
+  const [{ migrate: bringUp }, { assertDatabaseKept }] = await Promise.all([
+    import('../db/migrate.ts'),
+    import('../keyFits.ts'),
+  ])
+  assertDatabaseKept(config)
   const applied = await bringUp(config.databaseUrl)
   print(output, { applied }, applied === 0 ? 'The database is up to date' : `Applied ${applied} migration(s)`)
 }

@@ -34,6 +34,7 @@ export const overviewRouter = router({
           proof: z.boolean(),
           audience: z.boolean(),
           apiKey: z.boolean(),
+          endpoint: z.boolean(),
           session: z.boolean(),
         }),
       }),
@@ -74,6 +75,7 @@ export const overviewRouter = router({
           proof: apps.some((app) => app.secrets.botToken !== undefined || app.settings.ton.domains.length > 0),
           audience: apps.some((app) => app.settings.audiences.length > 0),
           apiKey: keys.some((list) => list.length > 0),
+          endpoint: apps.some((app) => app.subscriptions.length > 0),
           session: latest.length > 0,
         },
       }

@@ -5,7 +5,12 @@ import { AppError } from '#server/error.ts'
 export const pageInput = {
   limit: z.coerce.number().int().min(1).max(200).default(50),
   cursor: z.string().max(500).optional(),
+  sort: z.enum(['createdAt', '-createdAt']).optional().describe('Oldest or newest first'),
 }
+export type PageInput = z.infer<z.ZodObject<typeof pageInput>>
+
+/** Members that a list takes which is short and in an order of its own: all of it, unless `limit` says otherwise. */
+export const shortPageInput = { limit: pageInput.limit.unwrap().optional(), cursor: pageInput.cursor }
 
 /** What every list answers. */
 export const pageOf = <T extends z.ZodType>(item: T) =>
@@ -35,6 +40,25 @@ export function readCursor<T extends z.ZodType>(shape: T, cursor: string | undef
   }
 }
 
+/** Where a page begins in a list that is in the order of making. @throws AppError invalid_request */
+export function placeOf({ cursor, sort }: Pick<PageInput, 'cursor' | 'sort'>, usual: PageInput['sort'] = '-createdAt') {
+  return { newestFirst: (sort ?? usual) === '-createdAt', beyond: readCursor(z.tuple([z.number().int()]), cursor)?.[0] }
+}
+
+/** A page of a list that is short enough to be read whole; without `limit` all that is left. @throws AppError invalid_request */
+export function shortPage<Item>(
+  items: Item[],
+  { limit = items.length, cursor }: { limit?: number | undefined; cursor?: string | undefined },
+) {
+  const from = readCursor(z.tuple([z.number().int().min(0)]), cursor)?.[0] ?? 0
+  const to = from + limit
+  return { items: items.slice(from, to), nextCursor: to < items.length ? writeCursor([to]) : null }
+}
+
+/** The rows of a short list in the order that was asked for; `usual` is the one they are in. */
+export const inOrder = <Row>(rows: Row[], sort: PageInput['sort'], usual: PageInput['sort']): Row[] =>
+  sort === undefined || sort === usual ? rows : rows.toReversed()
+
 /** One row more than asked for tells whether there is a next page. */
 export function page<Row, Item>(
   rows: Row[],
@@ -50,6 +74,16 @@ export function page<Row, Item>(
   }
 }
 
-/** An ISO 8601 instant from the input as a Date. */
-export const instantInput = z.coerce.date()
+/** @throws AppError invalid_request for what would be over the moment it is made */
+export function assertAhead(now: Date, expiresAt: Date | undefined): void {
+  if (expiresAt && expiresAt <= now)
+    throw new AppError('invalid_request', 'The input does not fit; see errors', {
+      errors: [{ path: 'expiresAt', message: 'must lie ahead' }],
+    })
+}
+
+/** An ISO 8601 instant, or a day, from the input as a Date. Of JavaScript's own readings null is 1970 and 0 the year 2000. */
+export const instantInput = z
+  .union([z.iso.datetime({ offset: true }), z.iso.date()], 'must be a date and time such as 2026-01-31T12:00:00Z')
+  .transform((text) => new Date(text))
 export const instant = z.iso.datetime()

@@ -16,6 +16,8 @@ export function consolePages(): Router {
   const shell = `${build}/200.html`
   const built = existsSync(shell) && { policy: contentPolicy(readFileSync(shell, 'utf8')), files: buildFiles() }
   const page: RequestHandler = (request, response, next) => {
+    // No page of ours has such an address, and none that climbs is answered as if it were one.
+    if (/%2f|%5c|%2e|\\|\.\./i.test(request.url.split('?', 1)[0]!)) return next()
     if (!built) throw new AppError('unavailable', 'The console is not built; npm run build makes it')
     if (request.method !== 'GET' && request.method !== 'HEAD') return next()
     response.setHeader('content-security-policy', built.policy)

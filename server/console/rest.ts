@@ -8,14 +8,23 @@ import { createContext } from './context.ts'
 import { consoleRouter } from './router.ts'
 import { createCallerFactory, refusalOf } from './trpc.ts'
 
-type Procedure = { _def: { type: string; meta?: OpenApiMeta } }
+type Input = { shape?: Record<string, unknown>; def: { catchall?: { def: { type: string } } } }
+type Procedure = { _def: { type: string; meta?: OpenApiMeta; inputs: Input[] } }
 
 /** The procedures that say how they are called over REST. */
 function restProcedures() {
   const procedures = consoleRouter._def.procedures as unknown as Record<string, Procedure>
   return Object.entries(procedures).flatMap(([name, { _def }]) =>
-    _def.meta?.openapi ? [{ name, ...(_def.meta.openapi as { method: string; path: string }) }] : [],
+    _def.meta?.openapi
+      ? [{ name, known: knownMembers(_def.inputs), ...(_def.meta.openapi as { method: string; path: string }) }]
+      : [],
   )
+}
+
+/** The members that a call may bring, in its path, query or body; undefined where the schema refuses all others itself, beside every other fault. */
+function knownMembers(inputs: Input[]): Set<string> | undefined {
+  if (inputs.some(({ def }) => def.catchall?.def.type === 'never')) return undefined
+  return new Set(inputs.flatMap(({ shape = {} }) => Object.keys(shape)))
 }
 
 /** The console's procedures as REST under /api/v1: same input, same checks, same answers. */
@@ -30,10 +39,13 @@ export function restRoutes(runtime: Runtime, body: RequestHandler[]): Router {
   for (const path of paths) {
     const route = `/api/v1${path.replaceAll(/\{(\w+)\}/g, ':$1')}`
     const offered = byPath.get(path)!
-    for (const { name, method } of offered) {
+    for (const { name, method, known } of offered) {
       const handler: RequestHandler = async (request, response) => {
-        const caller = createCaller(await createContext(runtime, request, response))
-        const result = await invoke(caller, name, inputOf(request))
+        const context = await createContext(runtime, request, response)
+        // Who has not signed in hears of nothing else, whatever they sent.
+        const input = context.operator ? inputOf(request) : {}
+        const strange = known ? Object.keys(input).filter((key) => !known.has(key)) : []
+        const result = await invoke(createCaller({ ...context, strange }), name, input)
         if (result === undefined) sendNothing(response)
         else sendJson(response, result, isCreation(name) ? 201 : 200)
       }

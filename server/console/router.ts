@@ -19,6 +19,7 @@ import { keysRouter, tokensRouter } from '#server/token/console.ts'
 import { blocksRouter, trafficRouter } from '#server/traffic/console.ts'
 import { webhooksRouter } from '#server/webhook/console.ts'
 import { statsRouter } from '#server/stats/console.ts'
+import { noticesRouter } from './notices.ts'
 import { overviewRouter } from './overview.ts'
 import { router } from './trpc.ts'
 
@@ -27,6 +28,7 @@ export const consoleRouter = router({
   setup: setupRouter,
   auth: authRouter,
   overview: overviewRouter,
+  notices: noticesRouter,
   apps: appsRouter,
   apiKeys: apiKeysRouter,
   sso: ssoRouter,

@@ -1,7 +1,7 @@
 import { createExpressMiddleware } from '@trpc/server/adapters/express'
 import { Router, type RequestHandler } from 'express'
 import { AppError } from '#server/error.ts'
-import { requestId, sendJson } from '#server/http/answer.ts'
+import { methodNotAllowed, requestId, sendJson } from '#server/http/answer.ts'
 import type { Runtime } from '#server/runtime.ts'
 import { createContext } from './context.ts'
 import { openApiDocument, restRoutes } from './rest.ts'
@@ -24,6 +24,10 @@ export function consoleRoutes(runtime: Runtime, body: RequestHandler[]): Router 
       maxBodySize: 262_144,
       allowBatching: true,
       createContext: ({ req, res }) => createContext(runtime, req, res),
+      responseMeta({ errors }) {
+        const waits = errors.flatMap((error) => refusalOf(error).retryAfter ?? [])
+        return waits.length > 0 ? { headers: new Headers({ 'retry-after': String(Math.max(...waits)) }) } : {}
+      },
       onError({ error, path, req }) {
         const refusal = refusalOf(error)
         if (refusal.status >= 500)
@@ -35,6 +39,7 @@ export function consoleRoutes(runtime: Runtime, body: RequestHandler[]): Router 
     }),
   )
   router.get('/api/openapi.json', (_request, response) => sendJson(response, document))
+  router.all('/api/openapi.json', methodNotAllowed('GET'))
   router.use(restRoutes(runtime, body))
   return router
 }

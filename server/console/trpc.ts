@@ -16,6 +16,8 @@ export type Context = {
   operator: Operator | undefined
   /** The row of the cookie's or API token that was presented. */
   tokenId: number | undefined
+  /** Members that were sent and that the procedure knows nothing of. */
+  strange?: string[]
   /** Sets the console's cookie, or removes it. */
   setCookie: (token: string | undefined) => void
 }
@@ -78,9 +80,17 @@ export const procedure = (right: Right) =>
     const { operator } = ctx
     if (!operator) throw new AppError('token_invalid', 'Sign in first')
     assertRight(operator, right)
+    assertKnown(ctx.strange)
     const actor: Actor = actorOf(operator, ctx.origin.ip)
     return next({ ctx: { ...ctx, operator, actor } })
   })
+
+/** A filter with a slip of the pen in its name must not list, or end, everything. @throws AppError invalid_request */
+function assertKnown(strange: string[] = []): void {
+  if (strange.length === 0) return
+  const errors = strange.map((path) => ({ path, message: 'is not known here' }))
+  throw new AppError('invalid_request', 'The input does not fit; see errors', { errors })
+}
 
 /** How one procedure is called over REST. */
 export const rest = (

@@ -1,20 +1,13 @@
 import { createHash } from 'node:crypto'
-import {
-  closeSync,
-  copyFileSync,
-  createReadStream,
-  existsSync,
-  fsyncSync,
-  linkSync,
-  openSync,
-  renameSync,
-  rmSync,
-} from 'node:fs'
+import { closeSync, copyFileSync, createReadStream, existsSync, linkSync, openSync, renameSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import Sqlite from 'better-sqlite3'
 import { AppError } from '#server/error.ts'
+import { makeFolder } from '#server/folder.ts'
 import { driverCode } from './database.ts'
+import { discard, sync } from './files.ts'
+import { bringKeysBack, takeKeysApart } from './keysApart.ts'
 import { migrate, pendingMigrations } from './migrate.ts'
 import { sqliteFile } from './open.ts'
 
@@ -25,10 +18,15 @@ import { sqliteFile } from './open.ts'
 const NUMBERS_SKIPPED = 1_000_000_000
 
 /**
- * Copies an SQLite database into one file, while servers use it, and checks the copy.
+ * Copies an SQLite database into one file, while servers use it, and checks the copy. With `keysFile`, people's own keys go there and not into the copy
+ * (`takeKeysApart`).
  * @throws AppError conflict when the file exists, invalid_request on PostgreSQL
  */
-export async function backupDatabase(databaseUrl: string, file: string): Promise<{ sha256: string }> {
+export async function backupDatabase(
+  databaseUrl: string,
+  file: string,
+  keysFile?: string,
+): Promise<{ sha256: string }> {
   const source = fileOf(databaseUrl, 'Make backups of PostgreSQL with its own tools: pg_dump --format=custom')
   if (!existsSync(source)) throw new AppError('not_found', `There is no database at ${source}`)
   if (existsSync(file)) throw new AppError('conflict', `${file} exists already; name a new file`)
@@ -42,6 +40,7 @@ export async function backupDatabase(databaseUrl: string, file: string): Promise
     } finally {
       connection.close()
     }
+    if (keysFile !== undefined) takeKeysApart(fresh, keysFile)
     settle(fresh)
     place(fresh, file)
   } finally {
@@ -50,10 +49,6 @@ export async function backupDatabase(databaseUrl: string, file: string): Promise
   const hash = createHash('sha256')
   await pipeline(createReadStream(file), hash)
   return { sha256: hash.digest('hex') }
-}
-
-function discard(file: string): void {
-  for (const suffix of ['', '-wal', '-shm', '-journal']) rmSync(file + suffix, { force: true })
 }
 
 /** Checks a copy and makes it one file, complete on disk, that needs no log beside it. */
@@ -81,34 +76,26 @@ function place(fresh: string, file: string): void {
   sync(dirname(file))
 }
 
-function sync(path: string): void {
-  const descriptor = openSync(path, 'r')
-  try {
-    fsyncSync(descriptor)
-  } finally {
-    closeSync(descriptor)
-  }
-}
-
 /**
  * Puts a backup in the place of an SQLite database, after checking it, bringing its schema up to date and letting `prepare` work on the
- * copy. The database that was there stays beside it; returns its new name. A crash at any moment leaves the old or the new one whole.
+ * copy. Where its keys were kept apart, `prepare` is told whose are no longer there. The database that was there stays beside it; returns its new name. A crash at any moment leaves the old or the new one whole.
  * @throws AppError conflict while a server holds the database; invalid_request for what is no backup, or on PostgreSQL
  */
 export async function restoreDatabase(
   databaseUrl: string,
-  backup: string,
-  at: Date,
-  prepare: (databaseUrl: string) => Promise<void>,
+  { backup, keysFile, at }: { backup: string; keysFile?: string | undefined; at: Date },
+  prepare: (databaseUrl: string, keyless: number[]) => Promise<void>,
 ): Promise<string | undefined> {
   const target = fileOf(databaseUrl, 'Restore PostgreSQL with its own tools: pg_restore')
   await assertBackup(backup)
   const fresh = `${target}.${process.pid}.restoring`
   try {
+    // On a new machine there is nothing yet.
+    makeFolder(dirname(target))
     copyFileSync(backup, fresh)
     await migrate(`file:${fresh}`)
     skipNumbers(fresh)
-    await prepare(`file:${fresh}`)
+    await prepare(`file:${fresh}`, bringKeysBack(fresh, keysFile))
     settle(fresh)
     return replace(target, fresh, `${target}.before-restore-${at.toISOString().replace(/[:.]/g, '-')}`)
   } finally {

@@ -9,17 +9,20 @@ export function byLength<T>(make: (length: Length) => T): Record<Length, T> {
   return { 1: make(1), 8: make(8), 64: make(64), 256: make(256) }
 }
 
+/** The placeholder of a place in a list of values (statement.ts): names for some hundreds of values cost more than the query. */
+export const place = (at: number) => sql.placeholder(String(at))
+
 /** Placeholders for a list of numbers in a condition. */
-export const places = (length: Length) => Array.from({ length }, (_, place) => sql.placeholder(`place${place}`))
+export const places = (length: Length) => Array.from({ length }, (_, at) => place(at))
 
 /** A list of numbers in pieces that fit: each filled up with its last number, which changes nothing where a list is searched. */
-export function inPieces(ids: number[]): { length: Length; values: Record<string, number> }[] {
+export function inPieces(ids: number[]): { length: Length; values: unknown[] }[] {
   const pieces = []
   for (let from = 0; from < ids.length; from += 256) {
-    const piece = ids.slice(from, from + 256)
-    const length = LENGTHS.find((one) => one >= piece.length)!
-    const values: Record<string, number> = {}
-    for (let place = 0; place < length; place++) values[`place${place}`] = piece[Math.min(place, piece.length - 1)]!
+    const values: unknown[] = ids.slice(from, from + 256)
+    const length = LENGTHS.find((one) => one >= values.length)!
+    const last = values.at(-1)
+    while (values.length < length) values.push(last)
     pieces.push({ length, values })
   }
   return pieces

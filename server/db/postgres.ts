@@ -6,6 +6,38 @@ import { driverCode, type Database, type Transaction } from './database.ts'
 
 const MOST_TRIES = 4
 
+/** Connection lost or refused, too many of them, shutting down, too slow: PostgreSQL's classes 08 and 53, and single codes of others. */
+const AWAY =
+  /^(08|53|57P0|57014$|55000$|55P03$|25P03$|25006$|ECONN|ETIMEDOUT$|EPIPE$|ENOTFOUND$|EAI_AGAIN$|EHOSTUNREACH$)/
+/** What the driver says of itself without a code. */
+const LOST =
+  /^(timeout exceeded when trying to connect|Connection terminated|Client has encountered a connection error)/
+
+/** What a caller can do nothing about but try again becomes a refusal that says so; everything else stays as it is. */
+function explained(error: unknown): unknown {
+  if (error instanceof AppError) return error
+  const away = AWAY.test(driverCode(error) ?? '') || LOST.test(rootOf(error)?.message ?? '')
+  return away ? unavailable(error) : error
+}
+
+const unavailable = (cause: unknown) =>
+  new AppError('unavailable', 'The database cannot be reached right now; try again', { cause, retryAfter: 1 })
+
+const rootOf = (error: unknown): Error | undefined =>
+  ((error as Error | undefined)?.cause as Error | undefined) ?? (error as Error | undefined)
+
+/** Lets plain queries, too, be refused as unavailable while there is no connection for them. */
+function explainFailures(pool: pg.Pool): void {
+  const ask = pool.query.bind(pool) as (...query: unknown[]) => Promise<unknown>
+  pool.query = (async (...query: unknown[]) => {
+    try {
+      return await ask(...query)
+    } catch (error) {
+      throw explained(error)
+    }
+  }) as typeof pool.query
+}
+
 /**
  * Opens a pool of connections to PostgreSQL. Each connection keeps one transaction object for its life, so that statements prepared
  * on it (statement.ts) are prepared once a connection.
@@ -24,6 +56,7 @@ export function openPostgres(
   })
   // An idle connection that dies (a server restart) is reported here and would otherwise end the process.
   pool.on('error', (error) => onError?.(error))
+  explainFailures(pool)
   const db = drizzle(pool, { casing: 'snake_case' })
 
   return {
@@ -36,7 +69,7 @@ export function openPostgres(
         try {
           return await once(pool, work)
         } catch (error) {
-          if (attempt >= MOST_TRIES || !['40001', '40P01'].includes(driverCode(error) ?? '')) throw error
+          if (attempt >= MOST_TRIES || !['40001', '40P01'].includes(driverCode(error) ?? '')) throw explained(error)
         }
       }
     },
@@ -53,19 +86,24 @@ export function openPostgres(
         now,
       }
     },
+    // What was deleted is for its own vacuum to take away.
+    forget: () => Promise.resolve(true),
     close: () => pool.end(),
   }
 }
 
 async function once<T>(pool: pg.Pool, work: (tx: Transaction) => Promise<T>): Promise<T> {
   const client = await pool.connect().catch((cause: unknown) => {
-    throw new AppError('unavailable', 'The database cannot be reached right now; try again', { cause, retryAfter: 1 })
+    throw unavailable(cause)
   })
   let broken: Error | undefined
   try {
     await client.query('begin')
-    const result = await asTransaction(() => work(transactionOn(client)))
+    const { tx, effects } = transactionOn(client)
+    effects.length = 0
+    const result = await asTransaction(() => work(tx))
     await client.query('commit')
+    for (const effect of effects) effect()
     return result
   } catch (error) {
     await client.query('rollback').catch((failure: Error) => (broken = failure))
@@ -75,18 +113,24 @@ async function once<T>(pool: pg.Pool, work: (tx: Transaction) => Promise<T>): Pr
   }
 }
 
-const transactions = new WeakMap<pg.PoolClient, Transaction>()
+/** A connection's transaction, and what is to be done when it is committed. */
+type Held = { tx: Transaction; effects: (() => void)[] }
 
-function transactionOn(client: pg.PoolClient): Transaction {
+const transactions = new WeakMap<pg.PoolClient, Held>()
+
+function transactionOn(client: pg.PoolClient): Held {
   const known = transactions.get(client)
   if (known) return known
   const lock = { name: 'lock', text: 'select pg_advisory_xact_lock(hashtextextended($1, 0))' }
   const db: NodePgDatabase = drizzle(client, { casing: 'snake_case' })
+  const effects: Held['effects'] = []
   const tx = Object.assign(db, {
     async lock(key: string) {
       await client.query({ ...lock, values: [key] })
     },
+    afterCommit: (effect: () => void) => void effects.push(effect),
   })
-  transactions.set(client, tx)
-  return tx
+  const held = { tx, effects }
+  transactions.set(client, held)
+  return held
 }

@@ -1,6 +1,9 @@
 import { Column, is, Param, Placeholder, SQL } from 'drizzle-orm'
 import type Sqlite from 'better-sqlite3'
 
+/** By name or by place. */
+type Values = Record<string, unknown> | unknown[]
+
 type Decoder = { mapFromDriverValue(value: unknown): unknown }
 
 /** What Drizzle's prepared query on better-sqlite3 is made of (drizzle-orm/better-sqlite3/session.js). */
@@ -15,7 +18,7 @@ type Made = {
  * Runs a prepared SELECT (or RETURNING) the way Drizzle does, with the shape of its rows worked out once instead of once a row: half the
  * time of a lookup by key was spent on that. Undefined for what has another shape (no columns, outer joins); Drizzle then does it.
  */
-export function fastRows(prepared: unknown): ((values: Record<string, unknown>) => unknown[]) | undefined {
+export function fastRows(prepared: unknown): ((values: Values) => unknown[]) | undefined {
   const { stmt, query, fields, joinsNotNullableMap } = prepared as Made
   if (!fields || Object.values(joinsNotNullableMap ?? {}).includes(false)) return undefined
   if (fields.some(({ path }) => path.length > 2)) return undefined
@@ -53,18 +56,23 @@ function decoderOf(field: unknown): Decoder | undefined {
 }
 
 /** What gives a parameter its value, encoded as its column's values are. */
-function fillerOf(parameter: unknown): (values: Record<string, unknown>) => unknown {
-  if (is(parameter, Placeholder)) return (values) => given(values, parameter.name)
+function fillerOf(parameter: unknown): (values: Values) => unknown {
+  if (is(parameter, Placeholder)) {
+    const name = keyOf(parameter)
+    return (values) => given(values, name)
+  }
   if (is(parameter, Param) && is(parameter.value, Placeholder)) {
     const { encoder, value } = parameter
-    const { name } = value as Placeholder
+    const name = keyOf(value)
     return (values) => encoder.mapToDriverValue(given(values, name))
   }
   return () => parameter
 }
 
-function given(values: Record<string, unknown>, name: string): unknown {
-  const value = values[name]
+const keyOf = ({ name }: Placeholder): string | number => (/^\d+$/.test(name) ? Number(name) : name)
+
+function given(values: Values, name: string | number): unknown {
+  const value = (values as Record<string | number, unknown>)[name]
   if (value === undefined) throw new Error(`The statement was given no ${name}`)
   return value
 }

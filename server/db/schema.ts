@@ -1,5 +1,5 @@
 // Every table has a whole number as key; what the world sees is that number sealed (secret/ids.ts).
-// Columns called …Sealed are AES-256-GCM under the secret key, …Hash are SHA-256 of a secret or a keyed hash of what is sealed.
+// Columns called …Sealed are AES-256-GCM under the secret key, or under a person's own (personal/), …Hash are SHA-256 of a secret or a keyed hash of what is sealed.
 
 export * from './schema/app.ts'
 export * from './schema/identity.ts'

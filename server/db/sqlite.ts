@@ -11,12 +11,17 @@ import { makeFolder } from '#server/folder.ts'
 const LOCK_PATIENCE_MS = 5_000
 const MOST_BODIES_A_COMMIT = 256
 const LONGEST_GROUP_MS = 8
+/** For so long after a group had to be taken back, bodies run under savepoints. */
+const CAREFUL_MS = 1_000
 
 type Job = {
   work: (tx: Transaction) => Promise<unknown>
   resolve: (value: never) => void
   reject: (error: unknown) => void
 }
+
+/** A body that has run, what it answered, and what it wants done once it is committed. */
+type Done = { job: Job; value: unknown; effects: (() => void)[] }
 
 /** Opens (and creates) an SQLite file: one writer connection with group commit, one read-only connection beside it. */
 export function openSqlite(file: string): Database {
@@ -43,6 +48,12 @@ export function openSqlite(file: string): Database {
         ? `SQLite ${version(reader)}, integrity ok, synchronous=FULL`
         : `integrity: ${problems}, foreign keys broken: ${foreign.length}, synchronous=FULL: ${full}`
       return { ok, detail }
+    },
+    async forget() {
+      while (writer.inTransaction) await wait(2)
+      snapshot.close()
+      const [outcome] = writer.pragma('wal_checkpoint(truncate)') as { busy: number }[]
+      return outcome?.busy === 0
     },
     async close() {
       snapshot.close()
@@ -77,45 +88,69 @@ function shareSnapshot(reader: Sqlite.Database): { open: () => Snapshot; close: 
 }
 
 /**
- * Bodies that wait for the writer run one after another inside one SQLite transaction, each under its own savepoint, and share its
- * commit: a failing body rolls back alone, and nobody is answered before the commit is on disk. This makes synchronous=FULL cost one
- * fsync a group instead of one a login.
+ * Bodies that wait for the writer run one after another inside one SQLite transaction and share its commit, and nobody is answered before that is on
+ * disk. This makes synchronous=FULL cost one fsync a group instead of one a login. A body that fails leaves nothing behind and harms no other:
+ * where it has written nothing, there is nothing to do; else the whole group is taken back and the others run again, each under a savepoint of its own.
+ * Savepoints are not the rule, because under one SQLite copies each page that a body touches, which is half the price of a login's statements.
  */
 function groupCommit(writer: Sqlite.Database, committed: () => void): Database['transaction'] {
-  const tx = Object.assign(drizzle(writer, { casing: 'snake_case' }), { async lock() {} }) as unknown as Transaction
+  let effects: Done['effects'] = []
+  const tx = Object.assign(drizzle(writer, { casing: 'snake_case' }), {
+    async lock() {},
+    afterCommit: (effect: () => void) => void effects.push(effect),
+  }) as unknown as Transaction
   const [begin, commit, rollback] = ['begin immediate', 'commit', 'rollback'].map((text) => writer.prepare(text))
   const [save, keep, undo] = ['savepoint body', 'release body', 'rollback to body'].map((text) => writer.prepare(text))
+  const changes = writer.prepare('select total_changes()').pluck()
   let waiting: Job[] = []
   let running = false
+  let carefulUntil = 0
 
   async function runGroup(): Promise<void> {
     await beginPatiently()
-    const done: { job: Job; value: unknown }[] = []
-    const until = performance.now() + LONGEST_GROUP_MS
     const jobs = waiting
     waiting = []
+    const { done, left } = await runBodies(jobs)
+    waiting = [...left, ...waiting]
+    if (writer.inTransaction) commitGroup(done)
+  }
+
+  /** Runs bodies until none is left or it is time to commit; those that have to wait, or run again, are left. */
+  async function runBodies(jobs: Job[]): Promise<{ done: Done[]; left: Job[] }> {
+    const done: Done[] = []
+    const began = performance.now()
+    const careful = began < carefulUntil
     let next = 0
-    while (next < jobs.length && done.length < MOST_BODIES_A_COMMIT && performance.now() < until) {
+    while (next < jobs.length && done.length < MOST_BODIES_A_COMMIT && performance.now() < began + LONGEST_GROUP_MS) {
       const job = jobs[next++]!
-      save!.run()
+      effects = []
+      if (careful) save!.run()
+      const before = changes.get()
       try {
         const value = await asTransaction(() => job.work(tx))
-        keep!.run()
-        done.push({ job, value })
+        if (careful) keep!.run()
+        done.push({ job, value, effects })
       } catch (error) {
-        job.reject(error)
-        // A full disk or an I/O error ends the whole transaction by itself: nothing of this group was kept.
+        job.reject(isAway(error) ? unavailable(error) : error)
         if (!writer.inTransaction) {
+          // A full disk or an I/O error ends the whole transaction by itself: nothing of this group was kept.
           for (const { job } of done) job.reject(unavailable(error))
-          done.length = 0
-          break
+          return { done: [], left: jobs.slice(next) }
         }
-        undo!.run()
-        keep!.run()
+        if (careful) {
+          undo!.run()
+          keep!.run()
+        } else if (changes.get() !== before) {
+          rollback!.run()
+          if (done.length > 0) carefulUntil = performance.now() + CAREFUL_MS
+          return { done: [], left: [...done.map(({ job }) => job), ...jobs.slice(next)] }
+        }
       }
     }
-    waiting = [...jobs.slice(next), ...waiting]
-    if (!writer.inTransaction) return
+    return { done, left: jobs.slice(next) }
+  }
+
+  function commitGroup(done: Done[]): void {
     try {
       commit!.run()
       committed()
@@ -125,6 +160,7 @@ function groupCommit(writer: Sqlite.Database, committed: () => void): Database['
       return
     }
     for (const { job, value } of done) job.resolve(value as never)
+    for (const { effects } of done) for (const effect of effects) effect()
   }
 
   async function beginPatiently(): Promise<void> {
@@ -165,6 +201,9 @@ function groupCommit(writer: Sqlite.Database, committed: () => void): Database['
   }
 }
 
+/** A full, read-only or failing disk, or somebody else's lock: nothing that the caller did. */
+const isAway = (error: unknown) => /^SQLITE_(BUSY|FULL|IOERR|READONLY|CANTOPEN|PROTOCOL)/.test(driverCode(error) ?? '')
+
 function unavailable(cause: unknown): AppError {
   return new AppError('unavailable', 'The database cannot be written right now; try again', { cause, retryAfter: 1 })
 }
@@ -176,6 +215,8 @@ function connect(file: string, options: Sqlite.Options = {}): Sqlite.Database {
     if (!options.readonly) connection.pragma('journal_mode = wal')
     // Said on every open: with WAL the library falls back to NORMAL when the file exists already, and a power cut loses acknowledged writes.
     connection.pragma('synchronous = full')
+    // What is deleted is overwritten: a person who was erased leaves nothing in pages that wait to be used again.
+    if (!options.readonly) connection.pragma('secure_delete = on')
     connection.pragma('foreign_keys = on')
     connection.pragma('wal_autocheckpoint = 10000')
     connection.pragma('cache_size = -65536')

@@ -5,7 +5,8 @@ import { fastRows } from './prepared.ts'
 
 type Preparable<Rows> = { prepare(name: string): { execute(values?: Record<string, unknown>): PromiseLike<Rows> } }
 
-type Values = Record<string, unknown>
+/** By name, or, for a statement with long lists in it, by place (lengths.ts). */
+type Values = Record<string, unknown> | unknown[]
 type Run<Rows> = (values: Values) => Rows | PromiseLike<Rows>
 
 /**
@@ -24,7 +25,7 @@ export function statement<Rows>(
     if (!run) {
       const query = build(db as Transaction).prepare(name)
       const fast = dialect === 'sqlite' ? (fastRows(query) as Run<Rows> | undefined) : undefined
-      run = fast ?? ((values) => query.execute(values))
+      run = fast ?? ((values) => query.execute(values as Record<string, unknown>))
       prepared.set(db, run)
     }
     const snapshot = (db as { [beforeRead]?: () => Snapshot })[beforeRead]?.()

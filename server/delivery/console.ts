@@ -9,7 +9,9 @@ import { subjectKey } from '#server/event/subject.ts'
 import { resolveSearch } from '#server/identity/search.ts'
 import { recordAudit } from '#server/operator/audit.ts'
 import { assertSees, type Operator } from '#server/operator/operator.ts'
+import { openPersonal } from '#server/personal/seal.ts'
 import type { Runtime } from '#server/runtime.ts'
+import { findText, MOST_OPENED } from './findText.ts'
 import { describeEvent, showDelivery, statuses, type Status } from './describe.ts'
 import { countLog, deliveriesOf, findListed, lastEvent, listLog, type LogFilter, type LogRow } from './logStore.ts'
 import { MOST_REPLAYED, replayMany, replayThese } from './replay.ts'
@@ -30,7 +32,7 @@ const filterInput = {
     .max(200)
     .optional()
     .describe(
-      'An event id, a user id, a Telegram id, @username, wallet address, e-mail address, or the user as the app named them',
+      `An event id, a user id, a Telegram id, @username, wallet address, e-mail address, the user as the app named them, or words of what was told, among the newest ${MOST_OPENED.toLocaleString('en')} that meet the rest of the filter`,
     ),
   from: instantInput.optional(),
   to: instantInput.optional(),
@@ -82,9 +84,18 @@ const attemptShape = z.object({
       method: z.literal('POST'),
       url: z.string(),
       headers: z.record(z.string(), z.string()),
+      body: z.string().describe('The bytes of this try'),
       signedContent: z.string().describe('What the signature is computed over'),
     })
     .nullable(),
+  logoutToken: z
+    .object({
+      header: z.record(z.string(), z.unknown()),
+      claims: z.record(z.string(), z.unknown()),
+      checks: z.array(z.object({ name: z.string(), ok: z.boolean(), detail: z.string() })),
+    })
+    .nullable()
+    .describe('The logout token of this try, taken apart and judged as its receiver has to'),
   response: z
     .object({ headers: z.record(z.string(), z.string()), body: z.string(), truncated: z.boolean() })
     .nullable(),
@@ -102,8 +113,8 @@ async function showRows(runtime: Runtime, rows: LogRow[]): Promise<NotificationI
     ),
     ({ delivery }) => delivery.eventId,
   )
-  return rows.map((row) => {
-    const { user, title, body } = readPayload(vault.open(row.payloadSealed, 'events.payload'))
+  const show = async (row: LogRow): Promise<NotificationItem> => {
+    const { user, title, body } = readPayload(await openPersonal(runtime, db, row.payloadSealed, 'events.payload'))
     const deliveries = (owed.get(row.id) ?? []).map((one) => showDelivery(runtime, one))
     return {
       id: vault.ids.seal('evt', row.id),
@@ -118,7 +129,8 @@ async function showRows(runtime: Runtime, rows: LogRow[]): Promise<NotificationI
       status: urgency.find((status) => deliveries.some((one) => one.status === status)) ?? 'none',
       deliveries,
     }
-  })
+  }
+  return Promise.all(rows.map(show))
 }
 
 /** A filter from outside in the store's terms: ids opened, people found under every name they go by. */
@@ -131,31 +143,35 @@ async function readFilter(
   const { appId, endpointId, user, q, ...plain } = input
   const number = (kind: 'app' | 'whe', text: string | undefined) =>
     text === undefined ? undefined : (ids.parse(kind, text) ?? -1)
-  return {
+  const filter = {
     ...plain,
     appId: number('app', appId),
     endpointId: number('whe', endpointId),
-    match: await readMatch(runtime, operator, { user, q, app: number('app', appId) }),
     only: operator.appIds,
   }
+  return { ...filter, match: await readMatch(runtime, filter, { user, q }) }
 }
 
+/** Whom or what a text of the filter means: an event's id, a person under any name they go by, else words of what was told. */
 async function readMatch(
   runtime: Runtime,
-  operator: Operator,
-  { user, q, app }: { user: string | undefined; q: string | undefined; app: number | undefined },
+  filter: LogFilter,
+  { user, q }: { user: string | undefined; q: string | undefined },
 ): Promise<LogFilter['match']> {
   const text = q ?? user
   if (!text) return undefined
   const { ids } = runtime.vault
-  const apps = app === undefined ? (operator.appIds ?? (await listAllApps(runtime.db)).map((row) => row.id)) : [app]
+  const event = q === undefined ? undefined : ids.parse('evt', q)
+  if (event !== undefined) return { eventIds: [event], subjectKeys: [], userIds: [] }
+  const apps =
+    filter.appId === undefined ? (filter.only ?? (await listAllApps(runtime.db)).map(({ id }) => id)) : [filter.appId]
+  const subjectKeys = apps.slice(0, 200).map((appId) => subjectKey(runtime, appId, text))
   const own = ids.parse('usr', text)
-  const found = own === undefined && q ? await resolveSearch(runtime, q) : undefined
-  return {
-    eventId: q ? ids.parse('evt', q) : undefined,
-    subjectKeys: apps.slice(0, 200).map((appId) => subjectKey(runtime, appId, text)),
-    userIds: own === undefined ? (found?.userIds ?? []) : [own],
-  }
+  if (own !== undefined || q === undefined)
+    return { eventIds: [], subjectKeys, userIds: own === undefined ? [] : [own] }
+  const found = await resolveSearch(runtime, q)
+  const userIds = found?.userIds ?? []
+  return { eventIds: userIds.length > 0 ? [] : await findText(runtime, filter, q), subjectKeys, userIds }
 }
 
 async function getRow(runtime: Runtime, operator: Operator, text: string): Promise<LogRow> {
@@ -176,11 +192,11 @@ export const notificationsRouter = router({
         'The log: events with everything owed because of them, newest first',
       ),
     )
-    .input(z.object({ ...pageInput, ...filterInput }))
+    .input(z.object({ ...pageInput, ...filterInput, sort: z.literal('-createdAt').optional() }))
     .output(z.object({ items: z.array(notificationItem), nextCursor: z.string().nullable() }))
     .query(async ({ ctx, input }) => {
       const { runtime } = ctx
-      const { limit, cursor, ...filter } = input
+      const { limit, cursor, sort: _, ...filter } = input
       const before = readCursor(z.tuple([z.number().int()]), cursor)?.[0]
       const found = await listLog(runtime.db, await readFilter(runtime, ctx.operator, filter), {
         before,
@@ -257,7 +273,9 @@ export const notificationsRouter = router({
         deliveries: z.array(
           deliveryShape.extend({
             seq: z.number().nullable(),
-            payload: z.string().describe('The bytes as they are sent'),
+            emailId: z.string().nullable().describe('The mail that this is, under Mails'),
+            payload: z.string().describe('The bytes as they are sent; of a logout token, the event that it is made of'),
+            logout: z.boolean().describe('Goes out as an OpenID Connect logout token'),
             attempts: z.array(attemptShape),
           }),
         ),

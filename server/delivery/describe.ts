@@ -1,12 +1,15 @@
 import type { EventRow } from '#server/event/store.ts'
 import { extendPayload, readPayload } from '#server/event/payload.ts'
 import { typesOf } from '#server/event/types.ts'
-import { appIn } from '#server/app/app.ts'
+import { appIn, audienceOf } from '#server/app/app.ts'
+import { openPersonal } from '#server/personal/seal.ts'
 import type { Runtime } from '#server/runtime.ts'
+import { checkLogoutToken } from '#server/token/checkLogoutToken.ts'
 import { headersOf, type Exchange } from '#server/webhook/send.ts'
 import { signedContent } from '#server/webhook/sign.ts'
 import { explainOutcome } from './explain.ts'
 import { attemptsOf, deliveriesOf, type OwedRow } from './logStore.ts'
+import { mailsOf } from './mailStore.ts'
 import type { AttemptRow } from './store.ts'
 
 /** What became of a delivery, as people and programs are told: `pending` before the first try, `retrying` after one. */
@@ -37,7 +40,7 @@ export function showDelivery(runtime: Runtime, { delivery, url }: OwedRow) {
 /** An event with everything owed because of it and every try. */
 export async function describeEvent(runtime: Runtime, event: Omit<EventRow, 'subjectKey' | 'readAt'>) {
   const { vault, db } = runtime
-  const payload = vault.open(event.payloadSealed, 'events.payload')
+  const payload = await openPersonal(runtime, db, event.payloadSealed, 'events.payload')
   const { user, title, body, data } = readPayload(payload)
   const app = await appIn(runtime, db, event.appId)
   const type = app && (await typesOf(runtime, db, app)).get(event.type)
@@ -48,6 +51,10 @@ export async function describeEvent(runtime: Runtime, event: Omit<EventRow, 'sub
       owed.map(({ delivery }) => delivery.id),
     ),
     (attempt) => attempt.deliveryId,
+  )
+  const mails = await mailsOf(
+    db,
+    owed.filter(({ delivery }) => delivery.channel === 'email').map(({ delivery }) => delivery.id),
   )
   const id = vault.ids.seal('evt', event.id)
   return {
@@ -62,27 +69,39 @@ export async function describeEvent(runtime: Runtime, event: Omit<EventRow, 'sub
     source: event.source,
     createdAt: event.createdAt.toISOString(),
     payload,
-    deliveries: owed.map((row) => {
-      const { extended, seq } = row.delivery
-      const told = { id, type: event.type, timestamp: event.createdAt, seq }
-      const sent = extended ? extendPayload(payload, told) : payload
-      return {
-        ...showDelivery(runtime, row),
-        seq,
-        payload: sent,
-        attempts: (tried.get(row.delivery.id) ?? []).map((attempt) =>
-          showAttempt(runtime, { id, type: event.type }, sent, attempt),
-        ),
-      }
-    }),
+    deliveries: await Promise.all(
+      owed.map(async (row) => {
+        const { extended, seq } = row.delivery
+        const told = { id, type: event.type, timestamp: event.createdAt, seq }
+        const sent = extended ? extendPayload(payload, told) : payload
+        return {
+          ...showDelivery(runtime, row),
+          seq,
+          emailId: mails.has(row.delivery.id) ? vault.ids.seal('eml', mails.get(row.delivery.id)!) : null,
+          payload: sent,
+          logout: row.format === 'logout_token',
+          attempts: await Promise.all(
+            (tried.get(row.delivery.id) ?? []).map((attempt) =>
+              showAttempt(runtime, { id, type: event.type, audience: app && audienceOf(app) }, sent, attempt),
+            ),
+          ),
+        }
+      }),
+    ),
   }
 }
 
-function showAttempt(runtime: Runtime, event: { id: string; type: string }, payload: string, attempt: AttemptRow) {
+type Told = { id: string; type: string; audience: string | string[] | undefined }
+
+async function showAttempt(runtime: Runtime, event: Told, payload: string, attempt: AttemptRow) {
   const exchange = attempt.exchangeSealed
-    ? (JSON.parse(runtime.vault.open(attempt.exchangeSealed, 'attempts.exchange')) as Exchange)
+    ? (JSON.parse(await openPersonal(runtime, runtime.db, attempt.exchangeSealed, 'attempts.exchange')) as Exchange)
     : undefined
   const timestamp = Math.floor(attempt.at.getTime() / 1000)
+  const body = exchange?.body ?? payload
+  const form = exchange?.body !== undefined
+  const token = form ? new URLSearchParams(body).get('logout_token') : null
+  const { audience } = event
   return {
     number: attempt.number,
     at: attempt.at.toISOString(),
@@ -99,12 +118,15 @@ function showAttempt(runtime: Runtime, event: { id: string; type: string }, payl
             method: 'POST' as const,
             url: exchange.url,
             headers: {
-              ...headersOf({ ...event, timestamp, signature: attempt.signature, number: attempt.number }),
+              ...headersOf({ ...event, timestamp, signature: attempt.signature, number: attempt.number, form }),
               ...Object.fromEntries(exchange.headerNames.map((name) => [name, '••••'])),
             },
-            signedContent: signedContent(event.id, timestamp, payload),
+            body,
+            signedContent: signedContent(event.id, timestamp, body),
           }
         : null,
+    logoutToken:
+      token === null ? null : ((await checkLogoutToken(runtime, token, { audience, at: attempt.at })) ?? null),
     response: exchange?.response ?? null,
   }
 }

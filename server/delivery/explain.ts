@@ -26,7 +26,19 @@ const sentences: Record<string, string> = {
   no_bot: 'The app has no bot token, so its bot can write to nobody',
   no_telegram: 'The person never signed in with Telegram, so there is no chat to write to',
   unreachable: 'The person has blocked the bot, or never started it',
-  no_mail: 'No mail is sent for this kind of event',
+  no_email: 'No e-mail address of the person is known',
+  email_unverified:
+    'The person wrote their address down themselves, and no login vouches for it, so nothing is sent there',
+  mail_put_off: 'The mail server put it off, or could not be reached; it is tried again',
+  mail_kept: 'The mail was kept here, because no SMTP_URL is set; it can be read under Mails',
+  mail_bounced:
+    'The mail server said that there is no such mailbox; nothing more goes there until it is let again under Mails',
+  mail_suppressed: 'This address refused mail before, so none is sent there; it can be let again under Mails',
+  mail_refused: 'The mail server refused the mail; see its answer below',
+  mail_gave_up: 'The mail server put it off six times, so it was given up',
+  mail_undeliverable: 'The mail came back, because nothing arrives at that address now; it rests for a week',
+  mail_unconfirmed:
+    'The connection broke after the mail was handed over, so it may have arrived; it is not sent again by itself',
   rate_limited: 'Telegram asked to wait; it goes out when that time is over',
 }
 
@@ -47,6 +59,8 @@ const statuses: Record<number, string> = {
 
 /** A plain sentence on the outcome of an attempt, or on why nothing was sent. */
 export function explainOutcome(outcome: string | null, status?: number | null): string {
-  if (status !== undefined && status !== null && statuses[status]) return statuses[status]
+  // What mail servers answer are other numbers than HTTP's.
+  if (status !== undefined && status !== null && statuses[status] && !outcome?.startsWith('mail_'))
+    return statuses[status]
   return sentences[outcome ?? ''] ?? 'It was not taken'
 }

@@ -73,7 +73,7 @@ export function rowOf({ delivery, attempt }: Pick<Tried, 'delivery' | 'attempt'>
     outcome: attempt.outcome,
     status: attempt.status ?? null,
     durationMs: Math.round(attempt.durationMs),
-    timings: attempt.timings ? JSON.stringify(attempt.timings, rounded) : null,
+    timings: attempt.timings ? JSON.stringify(rounded(attempt.timings)) : null,
     address: attempt.address ?? null,
     signature: attempt.signature ?? null,
     exchangeSealed: attempt.exchangeSealed ?? null,
@@ -94,4 +94,11 @@ function hourOf(lane: number, attempts: Attempt[], now: Date) {
 }
 
 /** A tenth of a millisecond is exact enough. */
-const rounded = (_name: string, value: unknown) => (typeof value === 'number' ? Math.round(value * 10) / 10 : value)
+function rounded(timings: NonNullable<Attempt['timings']>) {
+  const short: typeof timings = {}
+  for (const phase in timings) {
+    const value = timings[phase]!
+    short[phase] = value === null ? null : Math.round(value * 10) / 10
+  }
+  return short
+}

@@ -33,6 +33,7 @@ export type Verdict =
 /** How deliveries of one lane are sent: an endpoint's, or those of an app's bot. */
 export type Lane = {
   id: number
+  appId: number
   /** False while its endpoint is off: what waits is held. */
   open: boolean
   /** Deliveries a second, and at once. */

@@ -1,4 +1,4 @@
-import { and, asc, count, desc, eq, gte, inArray, lt, lte, or, sql, type SQL } from 'drizzle-orm'
+import { and, asc, count, desc, eq, gte, inArray, lt, lte, max, min, or, sql, type SQL } from 'drizzle-orm'
 import type { Reader, Transaction } from '#server/db/database.ts'
 import { apps, attempts, deliveries, events, webhookEndpoints } from '#server/db/schema.ts'
 import type { DeliveryRow } from './store.ts'
@@ -8,7 +8,7 @@ export type LogFilter = {
   appId?: number | undefined
   type?: string | undefined
   /** One of these events, or about one of these people. */
-  match?: { eventId?: number | undefined; subjectKeys: number[]; userIds: number[] } | undefined
+  match?: { eventIds: number[]; subjectKeys: number[]; userIds: number[] } | undefined
   status?: DeliveryRow['status'] | 'retrying' | undefined
   channel?: DeliveryRow['channel'] | undefined
   endpointId?: number | undefined
@@ -22,9 +22,10 @@ export type LogFilter = {
 
 /** Clocks of several processes differ by less than this; events are numbered about in the order of their times. */
 const SKEW_MS = 60_000
-/** Deliveries looked at in one read, and reads a page takes at the most. */
-const CHUNK = 500
-const MOST_CHUNKS = 40
+/** As many events are all looked at; more are walked through from the newest, or from the other side. */
+const FEW = 1_000
+/** What one page looks at in turn before it says how far it came. */
+const STEPS = [500, 1_500, 4_000, 6_000]
 
 const listed = {
   id: events.id,
@@ -45,7 +46,7 @@ const ofEvents = (filter: LogFilter): SQL | undefined => {
     filter.type === undefined ? undefined : eq(events.type, filter.type),
     match
       ? (or(
-          match.eventId === undefined ? undefined : eq(events.id, match.eventId),
+          match.eventIds.length > 0 ? inArray(events.id, match.eventIds) : undefined,
           match.subjectKeys.length > 0 ? inArray(events.subjectKey, match.subjectKeys) : undefined,
           match.userIds.length > 0 ? inArray(events.userId, match.userIds) : undefined,
         ) ?? sql`1 = 0`)
@@ -61,14 +62,16 @@ function ofDeliveries({ status, channel, endpointId, replayable }: LogFilter): S
   return and(
     word === undefined ? undefined : sql`${deliveries.status} = ${sql.raw(`'${word}'`)}`,
     status === 'retrying' ? sql`${deliveries.tries} > 0` : undefined,
+    status === 'pending' ? sql`${deliveries.tries} = 0` : undefined,
     channel === undefined ? undefined : eq(deliveries.channel, channel),
     // The plus keeps SQLite from walking all of an endpoint's deliveries for the few of a rare status.
     endpointId === undefined
       ? undefined
-      : status && status !== 'delivered'
+      : isRare(status)
         ? sql`+${deliveries.lane} = ${endpointId}`
         : eq(deliveries.lane, endpointId),
-    channel && channel !== 'webhook' ? sql`${deliveries.channel} <> 'webhook'` : undefined,
+    // With these words SQLite takes the index of what goes to people; for a rare status its own is shorter.
+    channel && channel !== 'webhook' && !isRare(status) ? sql`${deliveries.channel} <> 'webhook'` : undefined,
     // Over an app's bot, or to an endpoint that is still there.
     replayable
       ? or(
@@ -79,22 +82,56 @@ function ofDeliveries({ status, channel, endpointId, replayable }: LogFilter): S
   )
 }
 
+const isRare = (status: LogFilter['status']) => status !== undefined && status !== 'delivered'
+
 type Page = { before?: number | undefined; after?: number | undefined; limit: number }
 
 /** A page of the log, newest first; with `after`, what came since, oldest first. `seenTo` is how far it has looked, for the next page. */
-export async function listLog(db: Reader, filter: LogFilter, page: Page) {
+export async function listLog(db: Reader, asked: LogFilter, page: Page) {
+  const filter = await agree(db, asked)
+  if (!filter) return { rows: [], seenTo: undefined }
   const bounds = await boundsOf(db, filter, page)
-  const byDelivery = ofDeliveries(filter)
-  const few = filter.match !== undefined
-  const rare =
-    (filter.status !== undefined && filter.status !== 'delivered') ||
-    (filter.channel !== undefined && filter.channel !== 'webhook') ||
-    filter.endpointId !== undefined
-  if (!few && rare && byDelivery) return listByDeliveries(db, filter, byDelivery, bounds, page.limit)
-  const owed =
-    byDelivery && sql`exists (select 1 from ${deliveries} where ${deliveries.eventId} = ${events.id} and ${byDelivery})`
-  const rows = await selectEvents(db, and(ofEvents(filter), within(events.id, bounds), owed), page)
-  return { rows, seenTo: undefined }
+  const owed = ofDeliveries(filter)
+  if (!owed) {
+    const rows = await selectEvents(db, and(ofEvents(filter), within(events.id, bounds)), page)
+    return { rows, seenTo: undefined }
+  }
+  return walk(db, filter, owed, { bounds, limit: page.limit, side: await sideOf(db, filter, bounds) })
+}
+
+/** An endpoint belongs to one app: a filter that names another matches nothing (undefined). */
+async function agree(db: Reader, filter: LogFilter): Promise<LogFilter | undefined> {
+  const { endpointId, appId } = filter
+  if (endpointId === undefined || appId === undefined) return filter
+  const [row] = await db
+    .select({ appId: webhookEndpoints.appId })
+    .from(webhookEndpoints)
+    .where(eq(webhookEndpoints.id, endpointId))
+  if (row && row.appId !== appId) return undefined
+  return row ? { ...filter, appId: undefined } : filter
+}
+
+type Side = 'events' | 'deliveries'
+
+/** From where the rows of a filter are found sooner: from the events or from the deliveries that meet its conditions. */
+async function sideOf(db: Reader, filter: LogFilter, bounds: Bounds): Promise<Side> {
+  const { status, channel, endpointId, appId, type, match, only } = filter
+  const narrow = appId !== undefined || type !== undefined || match !== undefined
+  const byPerson = channel !== undefined && channel !== 'webhook'
+  if (!isRare(status) && !byPerson && endpointId === undefined) return 'events'
+  const bounded = bounds.above !== undefined && bounds.below !== undefined
+  if (narrow || only || bounded) {
+    const some = db
+      .select({ id: events.id })
+      .from(events)
+      .where(and(ofEvents({ ...filter, from: undefined, to: undefined }), within(events.id, bounds)))
+      .limit(FEW + 1)
+      .as('some')
+    const [row] = await db.select({ n: count() }).from(some)
+    if (row!.n <= FEW) return 'events'
+  }
+  if (isRare(status) || endpointId !== undefined) return 'deliveries'
+  return narrow ? 'events' : 'deliveries'
 }
 
 type Bounds = { above: number | undefined; below: number | undefined; oldestFirst: boolean }
@@ -117,32 +154,66 @@ function selectEvents(db: Reader, where: SQL | undefined, page: { after?: number
 
 export type LogRow = Awaited<ReturnType<typeof selectEvents>>[number]
 
-/** From the few deliveries that meet a rare condition to their events, some hundreds at a time. */
-async function listByDeliveries(db: Reader, filter: LogFilter, owed: SQL, bounds: Bounds, limit: number) {
-  const rows: LogRow[] = []
+type Walk = { bounds: Bounds; limit: number; side: Side }
+
+/**
+ * Takes what meets the conditions of one side in the order of events, more and more at a time, and keeps what meets those of the other, until the
+ * page is full or there is no more. A page that would have to look at too much says how far it came.
+ */
+async function walk(db: Reader, filter: LogFilter, owed: SQL, { bounds, limit, side }: Walk) {
+  const found: number[] = []
   const { oldestFirst } = bounds
-  // What waits has no index in the order of events, and is few: it is sorted. The plus keeps the database from walking all events instead.
-  const waits = filter.status === 'pending' || filter.status === 'retrying' || filter.status === 'sending'
-  const eventId = waits
-    ? sql<number>`+${deliveries.eventId}`.mapWith(Number)
-    : sql<number>`${deliveries.eventId}`.mapWith(Number)
   let at = bounds
-  for (let chunk = 0; chunk < MOST_CHUNKS; chunk++) {
-    const candidates = await db
-      .selectDistinct({ eventId })
-      .from(deliveries)
-      .where(and(owed, within(eventId, at)))
-      .orderBy(oldestFirst ? sql`1 asc` : sql`1 desc`)
-      .limit(CHUNK)
-    const ids = candidates.map((one) => one.eventId)
-    if (ids.length > 0) {
-      const page = { after: oldestFirst ? 0 : undefined, limit: limit - rows.length }
-      rows.push(...(await selectEvents(db, and(ofEvents(filter), inArray(events.id, ids)), page)))
-    }
-    if (rows.length >= limit || ids.length < CHUNK) return { rows, seenTo: undefined }
-    at = oldestFirst ? { ...at, above: ids.at(-1)! } : { ...at, below: ids.at(-1)! }
+  let seenTo: number | undefined
+  for (const size of STEPS) {
+    const some = candidates(db, filter, owed, { at, size, side })
+    const held = sql`exists (select 1 from ${deliveries} where ${deliveries.eventId} = ${events.id} and ${owed})`
+    const rows = await db
+      .select({ id: some.id })
+      .from(some)
+      .innerJoin(events, eq(events.id, some.id))
+      .where(side === 'events' ? held : ofEvents(filter))
+      .orderBy(oldestFirst ? asc(some.id) : desc(some.id))
+      .limit(limit - found.length)
+    found.push(...rows.map(({ id }) => id))
+    if (found.length >= limit) break
+    const [looked] = await db
+      .select({ n: count(), last: oldestFirst ? max(some.id) : min(some.id) })
+      .from(candidates(db, filter, owed, { at, size, side }))
+    if (looked!.n < size) break
+    const last = Number(looked!.last)
+    if (size === STEPS.at(-1)) seenTo = last
+    at = oldestFirst ? { ...at, above: last } : { ...at, below: last }
   }
-  return { rows, seenTo: oldestFirst ? at.above : at.below }
+  const page = { after: oldestFirst ? 0 : undefined, limit }
+  return { rows: found.length > 0 ? await selectEvents(db, inArray(events.id, found), page) : [], seenTo }
+}
+
+/** Numbers of events that meet the conditions of one side, in order. */
+function candidates(
+  db: Reader,
+  filter: LogFilter,
+  owed: SQL,
+  { at, size, side }: { at: Bounds; size: number; side: Side },
+) {
+  const order = at.oldestFirst ? sql`1 asc` : sql`1 desc`
+  if (side === 'events')
+    return db
+      .select({ id: sql<number>`${events.id}`.mapWith(Number).as('candidate') })
+      .from(events)
+      .where(and(ofEvents(filter), within(events.id, at)))
+      .orderBy(order)
+      .limit(size)
+      .as('some')
+  // What is being sent has no index in the order of events, and is few: it is sorted. The plus keeps the database from walking all events instead.
+  const eventId = filter.status === 'sending' ? sql`+${deliveries.eventId}` : sql`${deliveries.eventId}`
+  return db
+    .selectDistinct({ id: sql<number>`${eventId}`.mapWith(Number).as('candidate') })
+    .from(deliveries)
+    .where(and(owed, within(eventId, at)))
+    .orderBy(order)
+    .limit(size)
+    .as('some')
 }
 
 /** The numbers between which the wanted events lie: from the page's cursor and, through the index of times, from the filter's. */
@@ -170,13 +241,22 @@ async function boundsOf(db: Reader, { from, to }: LogFilter, page: Page): Promis
 }
 
 /** How many deliveries of a filter there are, counted up to `most`. */
-export async function countLog(db: Reader, filter: LogFilter, most: number): Promise<number> {
+export async function countLog(db: Reader, asked: LogFilter, most: number): Promise<number> {
+  const filter = await agree(db, asked)
+  if (!filter) return 0
   const bounds = await boundsOf(db, filter, { limit: most })
-  const some = db
-    .select({ id: deliveries.id })
-    .from(deliveries)
-    .innerJoin(events, eq(events.id, deliveries.eventId))
-    .where(and(ofDeliveries(filter), ofEvents(filter), within(deliveries.eventId, bounds)))
+  const owed = and(ofDeliveries(filter), within(deliveries.eventId, bounds))
+  const ofEvent = ofEvents(filter)
+  const both = and(eq(events.id, deliveries.eventId), owed, ofEvent)
+  const counted = { id: deliveries.id }
+  // A cross join is one that SQLite makes in the order it is written.
+  const some = (
+    !ofEvent
+      ? db.select(counted).from(deliveries).where(owed)
+      : (await sideOf(db, filter, bounds)) === 'events'
+        ? db.select(counted).from(events).crossJoin(deliveries).where(both)
+        : db.select(counted).from(deliveries).crossJoin(events).where(both)
+  )
     .limit(most)
     .as('some')
   const [row] = await db.select({ n: count() }).from(some)
@@ -187,7 +267,7 @@ export async function countLog(db: Reader, filter: LogFilter, most: number): Pro
 export async function deliveriesOf(db: Reader, eventIds: number[]) {
   if (eventIds.length === 0) return []
   return db
-    .select({ delivery: deliveries, url: webhookEndpoints.url })
+    .select({ delivery: deliveries, url: webhookEndpoints.url, format: webhookEndpoints.payloadFormat })
     .from(deliveries)
     .leftJoin(webhookEndpoints, eq(webhookEndpoints.id, deliveries.lane))
     .where(inArray(deliveries.eventId, eventIds))

@@ -2,7 +2,7 @@ import { and, asc, eq, inArray, lt, notInArray, sql } from 'drizzle-orm'
 import { unclaimed } from '#server/db/claim.ts'
 import type { Reader, Transaction } from '#server/db/database.ts'
 import { attempts, deliveries, events, laneHours, laneSequences, outboxWorkers } from '#server/db/schema.ts'
-import { byLength, inExactPieces, inPieces, places } from '#server/db/lengths.ts'
+import { byLength, inExactPieces, inPieces, place, places } from '#server/db/lengths.ts'
 import { orNull, param, statement } from '#server/db/statement.ts'
 
 export type DeliveryRow = typeof deliveries.$inferSelect
@@ -153,12 +153,12 @@ const taken = byLength((length) =>
         step: sql`${deliveries.step} + 1`,
         tries: sql`${deliveries.tries} + 1`,
         reason: 'ok',
-        finishedAt: sql.placeholder('now') as unknown as Date,
+        finishedAt: place(length) as unknown as Date,
       })
       .where(
         and(
           inArray(deliveries.id, places(length)),
-          eq(deliveries.worker, param(deliveries.worker, 'worker')),
+          eq(deliveries.worker, param(deliveries.worker, String(length + 1))),
           isSending,
         ),
       )
@@ -170,7 +170,7 @@ const taken = byLength((length) =>
 export async function markDelivered(tx: Transaction, worker: number, ids: number[], now: Date): Promise<number[]> {
   const own: number[] = []
   for (const { length, values } of inPieces(ids))
-    for (const { id } of await taken[length](tx, { ...values, worker, now })) own.push(id)
+    for (const { id } of await taken[length](tx, [...values, now, worker])) own.push(id)
   return own
 }
 
@@ -205,28 +205,29 @@ export async function markTried(tx: Transaction, worker: number, mark: Mark): Pr
 
 const ATTEMPT = [
   ...(['deliveryId', 'number', 'at', 'outcome', 'status', 'durationMs'] as const),
-  ...(['timings', 'address', 'signature'] as const),
+  ...(['timings', 'address', 'signature', 'exchangeSealed'] as const),
 ]
 
 const attempted = byLength((length) =>
   statement(`attempts_insert_${length}`, (db) => {
-    const row = (place: number) =>
-      Object.fromEntries([
-        ...ATTEMPT.map((name) => [name, sql.placeholder(`${name}${place}`)]),
-        ['exchangeSealed', orNull(attempts.exchangeSealed, `exchangeSealed${place}`)],
-      ]) as unknown as typeof attempts.$inferInsert
+    const row = (nth: number) =>
+      Object.fromEntries(
+        ATTEMPT.map((name, column) => {
+          const at = nth * ATTEMPT.length + column
+          return [name, name === 'exchangeSealed' ? orNull(attempts.exchangeSealed, String(at)) : place(at)]
+        }),
+      ) as unknown as typeof attempts.$inferInsert
     return db
       .insert(attempts)
-      .values(Array.from({ length }, (_, place) => row(place)))
+      .values(Array.from({ length }, (_, nth) => row(nth)))
       .returning({ id: attempts.id })
   }),
 )
 
 export async function insertAttempts(tx: Transaction, rows: Omit<AttemptRow, 'id'>[]): Promise<void> {
   for (const piece of inExactPieces(rows)) {
-    const values: Record<string, unknown> = {}
-    for (const [place, row] of piece.rows.entries())
-      for (const [name, value] of Object.entries(row)) values[`${name}${place}`] = value
+    const values: unknown[] = []
+    for (const row of piece.rows) for (const name of ATTEMPT) values.push(row[name])
     await attempted[piece.length](tx, values)
   }
 }
@@ -278,6 +279,25 @@ export async function renewWorker(tx: Transaction, id: number, aliveUntil: Date)
   return rows.length > 0
 }
 
+/** Whether any worker is sending something of a lane. */
+export async function isLaneSending(db: Reader, lane: number): Promise<boolean> {
+  const rows = await db
+    .select({ id: deliveries.id })
+    .from(deliveries)
+    .where(and(isSending, eq(deliveries.lane, lane)))
+    .limit(1)
+  return rows.length > 0
+}
+
+/** Gives back some of what a worker has claimed and not sent. */
+export async function releaseClaimed(tx: Transaction, worker: number, ids: number[]): Promise<void> {
+  if (ids.length === 0) return
+  await tx
+    .update(deliveries)
+    .set({ status: 'pending', worker: null })
+    .where(and(inArray(deliveries.id, ids), eq(deliveries.worker, worker), isSending))
+}
+
 /** Gives back what a worker has not sent, and forgets it. */
 export async function removeWorker(tx: Transaction, id: number): Promise<void> {
   await tx
@@ -313,13 +333,17 @@ export async function reviveOrphans(tx: Transaction, now: Date): Promise<number>
   return rows.length
 }
 
-/** How many processes send at this moment. */
-export async function countWorkers(db: Reader, now: Date): Promise<number> {
-  const rows = await db
+const alive = statement('workers_alive', (db) =>
+  db
     .select({ id: outboxWorkers.id })
     .from(outboxWorkers)
-    .where(sql`${outboxWorkers.aliveUntil} >= ${sql.param(now, outboxWorkers.aliveUntil)}`)
-  return rows.length
+    .where(sql`${outboxWorkers.aliveUntil} >= ${param(outboxWorkers.aliveUntil, 'now')}`)
+    .orderBy(asc(outboxWorkers.id)),
+)
+
+/** The workers that send at this moment, in the order of their numbers. */
+export async function livingWorkers(db: Reader, now: Date): Promise<number[]> {
+  return (await alive(db, { now })).map(({ id }) => id)
 }
 
 /** Holds what waits in a lane, some thousands a call; returns how many. */

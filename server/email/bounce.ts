@@ -1,8 +1,10 @@
 import { appIn } from '#server/app/app.ts'
 import { AppError } from '#server/error.ts'
 import { recordAudit, type Actor } from '#server/operator/audit.ts'
+import { openPersonal } from '#server/personal/seal.ts'
 import type { Runtime } from '#server/runtime.ts'
 import { said } from './said.ts'
+import { tellOfDelivery } from './settle.ts'
 import { insertAttempt, updateGone, type EmailRow } from './store.ts'
 import { suppress } from './suppress.ts'
 import { verdictOf } from './verdict.ts'
@@ -29,26 +31,22 @@ export async function noteBounce(
   if (row.status === 'bounced' || row.status === 'failed') return 'known'
   if (row.status !== 'sent' && row.status !== 'unconfirmed' && !row.handedAt)
     throw new AppError('conflict', 'This mail has not left, so it cannot have come back')
-  const { db, vault } = runtime
+  const { db } = runtime
   const at = runtime.now()
-  const words = said(`${report.status} ${report.detail}`, vault.open(row.toSealed, 'emails.to'))
+  const to = await openPersonal(runtime, db, row.toSealed, 'emails.to')
+  const words = said(`${report.status} ${report.detail}`, to)
   const status = verdict === 'bad_address' ? 'bounced' : 'failed'
   const reason = { bad_address: 'address_refused', unreachable: 'undeliverable', mail_refused: 'mail_refused' }[verdict]
   return db.transaction(async (tx) => {
     const app = await appIn(runtime, tx, row.appId)
     const ended = { leasedUntil: null, nextAt: null, finishedAt: at }
-    if (!app || !(await updateGone(tx, row.id, { ...ended, status, reason, detail: words }))) return 'known'
-    await insertAttempt(tx, {
-      emailId: row.id,
-      number: row.tries,
-      at,
-      durationMs: 0,
-      outcome: 'returned',
-      status: null,
-      response: words,
-    })
+    const change = { ...ended, status, reason, detail: words } as const
+    if (!app || !(await updateGone(tx, row.id, change))) return 'known'
+    const tried = { at, durationMs: 0, outcome: 'returned', status: null, response: words }
+    await insertAttempt(tx, { emailId: row.id, number: row.tries, ...tried })
+    if (row.deliveryId !== null) await tellOfDelivery(runtime, tx, row.deliveryId, change, tried)
     if (verdict !== 'mail_refused')
-      await suppress(runtime, tx, app, row, { forGood: verdict === 'bad_address', reason: words })
+      await suppress(runtime, tx, app, row, { to, forGood: verdict === 'bad_address', reason: words })
     await recordAudit(tx, {
       at,
       actor,

@@ -30,6 +30,9 @@ export function builtin(kind: MailKind, locale: Locale): TemplateContent {
   return contents.get(`${kind} ${locale}`)!
 }
 
+/** What stands before the support address, in a language. */
+export const helpIn = (locale: Locale): string => texts[locale].help
+
 const contents = new Map(
   kinds.flatMap((kind) => locales.map((locale) => [`${kind} ${locale}`, compose(kind, locale)] as const)),
 )

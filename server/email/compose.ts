@@ -12,14 +12,17 @@ export type Letter = Rendered & {
   /** ISO 8601. */
   date: string
   ref: string
+  /** Where the person stops mails like this one: a GET asks them, a POST does it (RFC 8058). */
+  unsubscribe?: string | undefined
 }
 
 /**
- * The mail as it goes over the wire (RFC 5322): text and HTML as alternatives, no tracking, nothing to unsubscribe from (it is about the
- * person's own account), and the note that no human wrote it (RFC 3834), so that no answering machine answers.
+ * The mail as it goes over the wire (RFC 5322): text and HTML as alternatives, no tracking, and the note that no human wrote it (RFC 3834), so that no
+ * answering machine answers. Where the person may switch mails like it off, their mail program is told how (RFC 2369, RFC 8058); what is about the
+ * safety of their account names nothing to unsubscribe from.
  */
 export async function composeSource(letter: Letter): Promise<Buffer> {
-  const { from, to, replyTo, subject, html, text, messageId, ref } = letter
+  const { from, to, replyTo, subject, html, text, messageId, ref, unsubscribe } = letter
   const composer = new MailComposer({
     from,
     to: { name: '', address: to },
@@ -35,6 +38,9 @@ export async function composeSource(letter: Letter): Promise<Buffer> {
       'X-Auto-Response-Suppress': 'All',
       'X-Entity-Ref-ID': ref,
       'Content-Language': letter.locale,
+      ...(unsubscribe !== undefined && { 'List-Unsubscribe': { prepared: true, value: `<${unsubscribe}>` } }),
+      // One click needs https: nobody on the way may press it (RFC 8058 §3.1).
+      ...(unsubscribe?.startsWith('https:') && { 'List-Unsubscribe-Post': 'List-Unsubscribe=One-Click' }),
     },
     disableFileAccess: true,
     disableUrlAccess: true,

@@ -2,8 +2,10 @@ import { appIn } from '#server/app/app.ts'
 import type { Runtime } from '#server/runtime.ts'
 import { composeSource } from './compose.ts'
 import { openContent, sealContent } from './content.ts'
+import { countMail } from './count.ts'
 import { nextTry } from './schedule.ts'
 import type { Sent, Smtp } from './smtp.ts'
+import { settle } from './settle.ts'
 import { findSuppression, insertAttempt, updateLeased, type EmailRow } from './store.ts'
 import { suppress } from './suppress.ts'
 import { tellFallback } from './tellFallback.ts'
@@ -22,16 +24,18 @@ export async function deliver(runtime: Runtime, smtp: Smtp | undefined, row: Ema
     runtime.log.error({ err: error, email: runtime.vault.ids.seal('eml', row.id) }, 'a mail failed on our side')
     const change = again(runtime, row, { outcome: 'again', response: 'Something failed on our side; see the log' })
     await runtime.db
-      .transaction((tx) => updateLeased(tx, row, change))
+      .transaction((tx) => settle(runtime, tx, row, change))
       .catch((error: unknown) => runtime.log.error({ err: error }, 'that a mail failed could not be written down'))
   }
 }
 
 async function attempt(runtime: Runtime, smtp: Smtp | undefined, row: EmailRow): Promise<void> {
-  const { db, vault } = runtime
+  const { db } = runtime
   const began = runtime.now()
-  const end = (change: End & Partial<EmailRow>) =>
-    db.transaction((tx) => updateLeased(tx, row, { ...over, finishedAt: runtime.now(), ...change }))
+  const end = async (change: End & Partial<EmailRow>) => {
+    const ended = { ...over, finishedAt: runtime.now(), ...change }
+    if (await db.transaction((tx) => settle(runtime, tx, row, ended))) countMail(runtime, row.appId, change.status)
+  }
 
   if (row.expiresAt && row.expiresAt <= began) {
     await end({ status: 'expired', reason: 'code_over', detail: 'Its code was over before it could be sent' })
@@ -45,13 +49,13 @@ async function attempt(runtime: Runtime, smtp: Smtp | undefined, row: EmailRow):
   const app = await appIn(runtime, db, row.appId)
   if (!app) return
 
-  const kept = row.contentSealed ? openContent(vault, row.contentSealed) : undefined
+  const kept = row.contentSealed ? await openContent(runtime, db, row.contentSealed) : undefined
   const written = kept ? undefined : await writeLetter(runtime, db, app, row)
   const letter = kept ? kept.letter : written!.letter
   if (written?.fallback) await tellFallback(runtime, app, row, written.fallback)
   const made: Partial<EmailRow> = written
     ? {
-        contentSealed: sealContent(vault, { letter, coveredParts: written.coveredParts }),
+        contentSealed: await sealContent(runtime, db, row.userId, { letter, coveredParts: written.coveredParts }),
         templateVersion: written.templateVersion,
         fallback: written.fallback,
       }
@@ -72,21 +76,21 @@ async function attempt(runtime: Runtime, smtp: Smtp | undefined, row: EmailRow):
     if (!ours) throw new Error('Somebody else has taken this mail')
   })
   const now = runtime.now()
-  await db.transaction(async (tx) => {
-    const change = changeFor(runtime, row, sent, now)
-    if (!(await updateLeased(tx, row, { ...made, ...change }))) return
-    await insertAttempt(tx, {
-      emailId: row.id,
-      number: row.tries,
-      at: began,
-      durationMs: now.getTime() - began.getTime(),
-      outcome: sent.outcome,
-      status: sent.status ?? null,
-      response: sent.response,
-    })
+  const change = changeFor(runtime, row, sent, now)
+  const ours = await db.transaction(async (tx) => {
+    const { outcome, status = null, response } = sent
+    const tried = { at: began, durationMs: now.getTime() - began.getTime(), outcome, status, response }
+    if (!(await settle(runtime, tx, row, { ...made, ...change }, tried))) return false
+    await insertAttempt(tx, { emailId: row.id, number: row.tries, ...tried })
     if (sent.outcome === 'bounced' || (sent.outcome === 'again' && change.status === 'failed' && sent.status))
-      await suppress(runtime, tx, app, row, { forGood: sent.outcome === 'bounced', reason: sent.response })
+      await suppress(runtime, tx, app, row, {
+        to: letter.to,
+        forGood: sent.outcome === 'bounced',
+        reason: sent.response,
+      })
+    return true
   })
+  if (ours) countMail(runtime, row.appId, change.status!)
   if (sent.outcome !== 'sent') runtime.log.warn({ email: letter.ref, ...sent }, 'a mail was not taken')
 }
 

@@ -8,6 +8,12 @@ export const kinds = [
 ] as const
 export type MailKind = (typeof kinds)[number]
 
+/** Mails without templates, in one frame: of an event to a person, and to the operators of an app. */
+export const noticeKinds = ['event', 'endpoint_disabled', 'template_fallback'] as const
+export type NoticeKind = (typeof noticeKinds)[number]
+
+export const isNotice = (kind: string): kind is NoticeKind => (noticeKinds as readonly string[]).includes(kind)
+
 /** The languages that mails are written in. */
 export const locales = ['en', 'de', 'es', 'fr', 'pt-BR', 'ru', 'tr', 'zh-CN'] as const
 export type Locale = (typeof locales)[number]

@@ -1,4 +1,5 @@
-import { and, count, desc, eq, gt, gte, inArray, isNull, lt, lte, or } from 'drizzle-orm'
+import { and, count, eq, gt, gte, inArray, isNull, lte, or } from 'drizzle-orm'
+import { byAge, type Place } from '#server/db/byAge.ts'
 import type { Reader, Transaction } from '#server/db/database.ts'
 import { apps, emails, emailSuppressions } from '#server/db/schema.ts'
 import type { EmailRow, SuppressionRow } from './store.ts'
@@ -30,14 +31,15 @@ function emailsWhere(filter: EmailFilter) {
   )
 }
 
-/** Mails, newest first; `before` is the last of the page before. */
-export function listEmails(db: Reader, page: EmailFilter & { before?: number | undefined; limit: number }) {
+/** Mails, newest first unless the place says otherwise. */
+export function listEmails(db: Reader, page: EmailFilter & Partial<Place> & { limit: number }) {
+  const { from, order } = byAge(emails.id, { newestFirst: true, ...page })
   return db
     .select({ mail: emails, appName: apps.name })
     .from(emails)
     .innerJoin(apps, eq(apps.id, emails.appId))
-    .where(and(emailsWhere(page), page.before === undefined ? undefined : lt(emails.id, page.before)))
-    .orderBy(desc(emails.id))
+    .where(and(emailsWhere(page), from))
+    .orderBy(order)
     .limit(page.limit)
 }
 
@@ -50,22 +52,23 @@ export async function countEmails(db: Reader, filter: EmailFilter, most: number)
   return row!.n
 }
 
-/** Addresses that get no mail at a moment, newest first; `before` is the last of the page before. */
+/** Addresses that get no mail at a moment. */
 export function listSuppressions(
   db: Reader,
-  page: { now: Date; limit: number; before?: number | undefined; toHash?: Buffer | undefined },
+  page: Place & { now: Date; limit: number; toHash?: Buffer | undefined },
 ): PromiseLike<SuppressionRow[]> {
+  const { from, order } = byAge(emailSuppressions.id, page)
   return db
     .select()
     .from(emailSuppressions)
     .where(
       and(
         or(isNull(emailSuppressions.until), gt(emailSuppressions.until, page.now)),
-        page.before === undefined ? undefined : lt(emailSuppressions.id, page.before),
+        from,
         page.toHash ? eq(emailSuppressions.toHash, page.toHash) : undefined,
       ),
     )
-    .orderBy(desc(emailSuppressions.id))
+    .orderBy(order)
     .limit(page.limit)
 }
 

@@ -1,6 +1,7 @@
 import type { Runtime } from '#server/runtime.ts'
 import { deliver } from './deliver.ts'
 import { createSmtp, type Smtp } from './smtp.ts'
+import { tellOfDelivery } from './settle.ts'
 import { claimEmails, hasDueEmails, releaseOrphans } from './store.ts'
 import { wipeCodes } from './wipe.ts'
 
@@ -33,12 +34,14 @@ export function createMailer(runtime: Runtime): Mailer {
     await wipeCodes(runtime)
     while (!closing && (await hasDueEmails(db, now()))) {
       const leasedUntil = new Date(now().getTime() + LEASE_MS)
-      const { claimed, orphans } = await db.transaction(async (tx) => ({
-        orphans: await releaseOrphans(tx, now()),
-        claimed: await claimEmails(tx, { now: now(), leasedUntil, limit: AT_ONCE }),
-      }))
-      if (orphans.queued + orphans.unconfirmed > 0)
-        runtime.log.warn(orphans, 'a process died while it was sending mails')
+      const { claimed, queued, unconfirmed } = await db.transaction(async (tx) => {
+        const orphans = await releaseOrphans(tx, now())
+        for (const { deliveryId, ...end } of orphans.unconfirmed)
+          if (deliveryId !== null) await tellOfDelivery(runtime, tx, deliveryId, end)
+        return { ...orphans, claimed: await claimEmails(tx, { now: now(), leasedUntil, limit: AT_ONCE }) }
+      })
+      if (queued + unconfirmed.length > 0)
+        runtime.log.warn({ queued, unconfirmed: unconfirmed.length }, 'a process died while it was sending mails')
       if (claimed.length === 0) break
       await Promise.all(claimed.map((row) => deliver(runtime, smtp, row)))
     }

@@ -1,23 +1,16 @@
 import * as z from 'zod'
-import {
-  instant,
-  instantInput,
-  MOST_COUNTED,
-  countedPageOf,
-  page,
-  pageInput,
-  readCursor,
-} from '#server/console/page.ts'
+import { instant, instantInput, MOST_COUNTED, countedPageOf, page, pageInput, placeOf } from '#server/console/page.ts'
 import { procedure, rest, router } from '#server/console/trpc.ts'
 import { AppError } from '#server/error.ts'
 import { recordAudit } from '#server/operator/audit.ts'
 import { assertSees, assertSeesAll, type Operator } from '#server/operator/operator.ts'
+import { openPersonal } from '#server/personal/seal.ts'
 import type { Runtime } from '#server/runtime.ts'
 import { noteBounce } from './bounce.ts'
 import { composeSource, headersOf } from './compose.ts'
 import { openContent } from './content.ts'
 import { readDeliveryStatus } from './deliveryStatus.ts'
-import { kinds } from './kinds.ts'
+import { kinds, noticeKinds } from './kinds.ts'
 import { countEmails, listEmails, type EmailFilter, type ListedEmail } from './listStore.ts'
 import { hashAddress } from './queue.ts'
 import { COVERED } from './render.ts'
@@ -37,11 +30,13 @@ const statuses = [
   'unconfirmed',
 ] as const
 
+const mailKinds = [...kinds, ...noticeKinds] as const
+
 const item = z.object({
   id: z.string(),
   app: z.object({ id: z.string(), name: z.string() }),
   userId: z.string().nullable(),
-  kind: z.enum(kinds),
+  kind: z.enum(mailKinds),
   locale: z.string(),
   to: z.string(),
   subject: z.string().nullable().describe('Null until it is written out'),
@@ -78,15 +73,16 @@ const detail = item.extend({
   ),
 })
 
-function show({ vault }: Runtime, { mail, appName }: ListedEmail): z.infer<typeof item> {
-  const content = mail.contentSealed && openContent(vault, mail.contentSealed)
+async function show(runtime: Runtime, { mail, appName }: ListedEmail): Promise<z.infer<typeof item>> {
+  const { db, vault } = runtime
+  const content = mail.contentSealed && (await openContent(runtime, db, mail.contentSealed))
   return {
     id: vault.ids.seal('eml', mail.id),
     app: { id: vault.ids.seal('app', mail.appId), name: appName },
     userId: mail.userId === null ? null : vault.ids.seal('usr', mail.userId),
-    kind: mail.kind as (typeof kinds)[number],
+    kind: mail.kind as (typeof mailKinds)[number],
     locale: mail.locale,
-    to: vault.open(mail.toSealed, 'emails.to'),
+    to: await openPersonal(runtime, db, mail.toSealed, 'emails.to'),
     subject: content ? content.coveredParts.subject : null,
     status: mail.status,
     reason: mail.reason,
@@ -103,12 +99,12 @@ function show({ vault }: Runtime, { mail, appName }: ListedEmail): z.infer<typeo
 
 async function showDetail(runtime: Runtime, listed: ListedEmail, revealed: boolean): Promise<z.infer<typeof detail>> {
   const { mail } = listed
-  const content = mail.contentSealed && openContent(runtime.vault, mail.contentSealed)
+  const content = mail.contentSealed && (await openContent(runtime, runtime.db, mail.contentSealed))
   const letter = content && (revealed ? content.letter : { ...content.letter, ...content.coveredParts })
   const source = letter ? await composeSource(letter) : null
   const attempts = await listAttempts(runtime.db, mail.id)
   return {
-    ...show(runtime, listed),
+    ...(await show(runtime, listed)),
     templateVersion: mail.templateVersion,
     resendOf: mail.resendOf === null ? null : runtime.vault.ids.seal('eml', mail.resendOf),
     from: letter ? `${letter.from.name} <${letter.from.address}>` : null,
@@ -155,7 +151,7 @@ export const emailsRouter = router({
         ...pageInput,
         appId: id.optional(),
         userId: id.optional(),
-        kind: z.enum(kinds).optional(),
+        kind: z.enum(mailKinds).optional(),
         status: z.enum(statuses).optional(),
         q: z.string().trim().max(300).optional().describe('An address or the id of a mail'),
         from: instantInput.optional(),
@@ -166,7 +162,7 @@ export const emailsRouter = router({
     .query(async ({ ctx, input }) => {
       const { runtime, operator } = ctx
       const { ids } = runtime.vault
-      const { limit, cursor, q, appId, userId, ...plain } = input
+      const { limit, cursor, sort, q, appId, userId, ...plain } = input
       const filter: EmailFilter = {
         ...plain,
         only: operator.appIds,
@@ -174,20 +170,18 @@ export const emailsRouter = router({
         ...(userId && { userId: ids.parse('usr', userId) ?? -1 }),
         ...(q && search(runtime, q)),
       }
-      const before = readCursor(z.tuple([z.number().int()]), cursor)?.[0]
       const [rows, total] = await Promise.all([
-        listEmails(runtime.db, { ...filter, before, limit: limit + 1 }),
+        listEmails(runtime.db, { ...filter, ...placeOf({ cursor, sort }), limit: limit + 1 }),
         countEmails(runtime.db, filter, MOST_COUNTED),
       ])
-      return {
-        ...page(
-          rows,
-          limit,
-          (row) => show(runtime, row),
-          ({ mail }) => [mail.id],
-        ),
-        total,
-      }
+      const listed = page(
+        rows,
+        limit,
+        (row) => row,
+        ({ mail }) => [mail.id],
+      )
+      const items = await Promise.all(listed.items.map((row) => show(runtime, row)))
+      return { items, nextCursor: listed.nextCursor, total }
     }),
 
   get: procedure('view')

@@ -1,8 +1,10 @@
 import type { App } from '#server/app/app.ts'
 import type { Transaction } from '#server/db/database.ts'
+import { sealerOf, sealFor, type Seal } from '#server/personal/seal.ts'
 import type { Runtime } from '#server/runtime.ts'
-import type { Vault } from '#server/secret/vault.ts'
 import { parseAddress } from './address.ts'
+import type { Vault } from '#server/secret/vault.ts'
+import { countMail } from './count.ts'
 import { carriesCode, localeOf, type MailFacts, type MailKind } from './kinds.ts'
 import { insertEmail } from './store.ts'
 
@@ -27,7 +29,6 @@ export type NewEmail = {
 export async function queueEmail(runtime: Runtime, tx: Transaction, mail: NewEmail): Promise<number> {
   const { app, kind, variables, expiresAt } = mail
   if (carriesCode(kind) && (!variables.code || !expiresAt)) throw new Error(`A mail ${kind} needs a code and its end`)
-  const { vault } = runtime
   const now = runtime.now()
   const address = parseAddress(mail.to)
   const id = await insertEmail(tx, {
@@ -35,21 +36,22 @@ export async function queueEmail(runtime: Runtime, tx: Transaction, mail: NewEma
     userId: mail.userId,
     kind,
     locale: localeOf(mail.locale, app.settings.email.locale),
-    ...addressee(runtime, address ?? mail.to),
-    variablesSealed: vault.seal(JSON.stringify(variables), 'emails.variables'),
+    ...addressee(runtime, address ?? mail.to, await sealerOf(runtime, tx, mail.userId)),
+    variablesSealed: await sealFor(runtime, tx, mail.userId, JSON.stringify(variables), 'emails.variables'),
     createdAt: now,
     expiresAt: expiresAt ?? null,
     ...(address
       ? { status: 'queued', nextAt: now }
       : { status: 'failed', reason: 'address_invalid', detail: 'This is not a mail address', finishedAt: now }),
   })
+  if (!address) countMail(runtime, app.id, 'failed')
   return id
 }
 
 /** An address as it is kept: searched by its hash, read only under the key. */
-export const addressee = ({ vault }: Pick<Runtime, 'vault'>, address: string) => ({
+export const addressee = ({ vault }: Pick<Runtime, 'vault'>, address: string, seal: Seal) => ({
   toHash: hashAddress(vault, address),
-  toSealed: vault.seal(address, 'emails.to'),
+  toSealed: seal(address, 'emails.to'),
 })
 
 /** What a mailbox is found by, however its address is written. */

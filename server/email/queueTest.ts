@@ -38,7 +38,7 @@ export async function queueTest(
       userId: null,
       kind,
       locale,
-      ...addressee(runtime, address),
+      ...addressee(runtime, address, runtime.vault.seal),
       variablesSealed: runtime.vault.seal(JSON.stringify(sampleFacts(kind)), 'emails.variables'),
       draftSealed: runtime.vault.seal(JSON.stringify(content), 'emails.draft'),
       status: 'queued',

@@ -7,10 +7,10 @@ export type Rendered = TemplateContent
 
 /** What one part may take: what somebody is still writing, and what was found to be quick before and is sent from a machine that may be busy. */
 const SOON_MS = 150
-const AT_LAST_MS = 5_000
+export const AT_LAST_MS = 5_000
 
 /** Renders what nobody has looked at yet. @throws Error when it takes too long twice (the first time may have been the machine's fault), and as `render` */
-export function renderSoon(content: TemplateContent, values: Values): Rendered {
+export function renderSoon(content: TemplateContent, values: object): Rendered {
   try {
     return render(content, values, SOON_MS)
   } catch {
@@ -19,7 +19,7 @@ export function renderSoon(content: TemplateContent, values: Values): Rendered {
 }
 
 /** @throws Error of the first part that cannot be rendered; `part` tells which */
-export function render(content: TemplateContent, values: Values, mostMs = AT_LAST_MS): Rendered {
+export function render(content: TemplateContent, values: object, mostMs = AT_LAST_MS): Rendered {
   const one = (part: keyof TemplateContent, more?: object): string => {
     const escaping = part === 'html' ? 'html' : 'none'
     try {

@@ -1,3 +1,4 @@
+import { noteMail } from '#server/delivery/noteMail.ts'
 import { AppError } from '#server/error.ts'
 import { recordAudit, type Actor } from '#server/operator/audit.ts'
 import type { Runtime } from '#server/runtime.ts'
@@ -29,9 +30,12 @@ export async function resendEmail(runtime: Runtime, actor: Actor, row: EmailRow)
       status: 'queued',
       nextAt: at,
       resendOf: row.id,
+      deliveryId: row.deliveryId,
       createdAt: at,
       expiresAt: row.expiresAt,
     })
+    if (row.deliveryId !== null)
+      await noteMail(runtime, tx, row.deliveryId, { status: 'pending', reason: null, nextAt: at, finishedAt: null })
     await recordAudit(tx, {
       at,
       actor,

@@ -26,10 +26,26 @@ export type Smtp = {
   close(): void
 }
 
+/** The header fields of ours that DKIM vouches for: mail programs offer to unsubscribe only where both of its fields are among them (RFC 8058 §4). */
+const SIGNED = [
+  ...[
+    'From',
+    'Reply-To',
+    'Subject',
+    'Date',
+    'Message-ID',
+    'To',
+    'MIME-Version',
+    'Content-Type',
+    'Content-Transfer-Encoding',
+  ],
+  ...['List-Unsubscribe', 'List-Unsubscribe-Post', 'Auto-Submitted'],
+].join(':')
+
 /** The server that SMTP_URL names, over a few connections that are kept open. */
 export function createSmtp(config: Pick<Config, 'smtpUrl' | 'dkim' | 'smtpReturnPath'>): Smtp | undefined {
   if (!config.smtpUrl) return undefined
-  const dkim = config.dkim && new DKIM(config.dkim)
+  const dkim = config.dkim && new DKIM({ ...config.dkim, headerFieldNames: SIGNED })
   const sign = async (source: Buffer): Promise<Buffer> => (dkim ? buffer(dkim.sign(source)) : source)
   const transport = createTransport({
     url: config.smtpUrl,

@@ -51,7 +51,10 @@ export async function claimEmails(
 }
 
 /** Mails whose process died while it had them: those of which nothing had left are queued again, the others may have arrived. */
-export async function releaseOrphans(tx: Transaction, now: Date): Promise<{ queued: number; unconfirmed: number }> {
+export async function releaseOrphans(
+  tx: Transaction,
+  now: Date,
+): Promise<{ queued: number; unconfirmed: Pick<EmailRow, 'deliveryId' | 'status' | 'finishedAt'>[] }> {
   const orphaned = and(isSending, lt(emails.leasedUntil, now))
   const queued = await tx
     .update(emails)
@@ -69,8 +72,8 @@ export async function releaseOrphans(tx: Transaction, now: Date): Promise<{ queu
       finishedAt: now,
     })
     .where(and(orphaned, isNotNull(emails.handedAt)))
-    .returning({ id: emails.id })
-  return { queued: queued.length, unconfirmed: unconfirmed.length }
+    .returning({ deliveryId: emails.deliveryId, status: emails.status, finishedAt: emails.finishedAt })
+  return { queued: queued.length, unconfirmed }
 }
 
 /** Changes a mail that is still ours (leased until the same moment); false when it is not. */

@@ -2,6 +2,7 @@ import type { App } from '#server/app/app.ts'
 import type { Transaction } from '#server/db/database.ts'
 import { recordEvent } from '#server/event/record.ts'
 import type { Runtime } from '#server/runtime.ts'
+import { maskAddress } from './mask.ts'
 import { saveSuppression, type EmailRow } from './store.ts'
 
 /** How long an address rests at which nothing arrived for a while. */
@@ -16,10 +17,12 @@ export async function suppress(
   tx: Transaction,
   app: App,
   row: EmailRow,
-  { forGood, reason }: { forGood: boolean; reason: string },
+  { to, forGood, reason }: { to: string; forGood: boolean; reason: string },
 ): Promise<void> {
   const now = runtime.now()
-  const { toHash, toSealed } = row
+  const { toHash } = row
+  // It outlives the person, so it is kept as it is shown.
+  const toSealed = runtime.vault.seal(maskAddress(to), 'emails.to')
   const until = forGood ? null : new Date(now.getTime() + REST_MS)
   await saveSuppression(tx, { toHash, toSealed, reason, createdAt: now, until })
   if (row.userId === null || !forGood) return

@@ -1,11 +1,10 @@
 import * as z from 'zod'
-import { instant, page, pageInput, pageOf, readCursor } from '#server/console/page.ts'
+import { instant, page, pageInput, pageOf, placeOf } from '#server/console/page.ts'
 import { procedure, rest, router } from '#server/console/trpc.ts'
 import { AppError } from '#server/error.ts'
 import { recordAudit } from '#server/operator/audit.ts'
 import { assertSeesAll } from '#server/operator/operator.ts'
 import { deleteSuppression, listSuppressions } from './listStore.ts'
-import { maskAddress } from './mask.ts'
 import { hashAddress } from './queue.ts'
 
 const item = z.object({
@@ -25,11 +24,10 @@ export const suppressionsRouter = router({
     .query(async ({ ctx, input }) => {
       assertSeesAll(ctx.operator)
       const { vault, db, now } = ctx.runtime
-      const before = readCursor(z.tuple([z.number().int()]), input.cursor)?.[0]
       const rows = await listSuppressions(db, {
+        ...placeOf(input),
         now: now(),
         limit: input.limit + 1,
-        before,
         toHash: input.q ? hashAddress(vault, input.q) : undefined,
       })
       return page(
@@ -37,7 +35,7 @@ export const suppressionsRouter = router({
         input.limit,
         (row) => ({
           id: vault.ids.seal('sup', row.id),
-          address: maskAddress(vault.open(row.toSealed, 'emails.to')),
+          address: vault.open(row.toSealed, 'emails.to'),
           reason: row.reason,
           createdAt: row.createdAt.toISOString(),
           until: row.until?.toISOString() ?? null,
@@ -58,7 +56,7 @@ export const suppressionsRouter = router({
       await runtime.db.transaction(async (tx) => {
         const row = await deleteSuppression(tx, number)
         if (!row) throw new AppError('not_found', 'There is no such address')
-        const label = maskAddress(vault.open(row.toSealed, 'emails.to'))
+        const label = vault.open(row.toSealed, 'emails.to')
         await recordAudit(tx, {
           at: runtime.now(),
           actor,

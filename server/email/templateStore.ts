@@ -35,6 +35,19 @@ export async function findTemplate(db: Reader, key: TemplateKey): Promise<Templa
   return row
 }
 
+/** Whether a template that did not hold at a moment has been changed or taken back since. */
+export async function isSettled(
+  db: Reader,
+  { appId, kind, locale }: { appId: number; kind: string; locale: string },
+  brokenAt: Date,
+): Promise<boolean> {
+  const [row] = await db
+    .select({ published: emailTemplates.published, updatedAt: emailTemplates.updatedAt })
+    .from(emailTemplates)
+    .where(and(eq(emailTemplates.appId, appId), eq(emailTemplates.kind, kind), eq(emailTemplates.locale, locale)))
+  return !row || row.published === null || row.updatedAt > brokenAt
+}
+
 export function listTemplates(db: Reader, appId: number): PromiseLike<TemplateRow[]> {
   return db.select().from(emailTemplates).where(eq(emailTemplates.appId, appId))
 }

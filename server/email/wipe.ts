@@ -1,5 +1,7 @@
+import type { Transaction } from '#server/db/database.ts'
 import type { Runtime } from '#server/runtime.ts'
 import { openContent, sealContent } from './content.ts'
+import { countMail } from './count.ts'
 import { listStaleCodes, updateEmail, type EmailRow } from './store.ts'
 
 const AT_ONCE = 200
@@ -10,18 +12,22 @@ export async function wipeCodes(runtime: Runtime): Promise<number> {
   const stale = await listStaleCodes(runtime.db, now, AT_ONCE)
   if (stale.length === 0) return 0
   await runtime.db.transaction(async (tx) => {
-    for (const row of stale) await updateEmail(tx, row.id, wiped(runtime, row, now))
+    for (const row of stale) await updateEmail(tx, row.id, await wiped(runtime, tx, row, now))
   })
+  for (const { appId, status } of stale) if (status === 'queued') countMail(runtime, appId, 'expired')
   return stale.length
 }
 
-function wiped({ vault }: Runtime, row: EmailRow, now: Date): Partial<EmailRow> {
-  const content = row.contentSealed && openContent(vault, row.contentSealed)
+async function wiped(runtime: Runtime, tx: Transaction, row: EmailRow, now: Date): Promise<Partial<EmailRow>> {
+  const content = row.contentSealed && (await openContent(runtime, tx, row.contentSealed))
   return {
     wipedAt: now,
     variablesSealed: null,
     ...(content && {
-      contentSealed: sealContent(vault, { ...content, letter: { ...content.letter, ...content.coveredParts } }),
+      contentSealed: await sealContent(runtime, tx, row.userId, {
+        ...content,
+        letter: { ...content.letter, ...content.coveredParts },
+      }),
     }),
     ...(row.status === 'queued' && {
       status: 'expired' as const,

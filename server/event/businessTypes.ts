@@ -1,4 +1,5 @@
 import type { EventType, Group } from './catalogue.ts'
+import { translationsOf } from './translations.ts'
 
 /** Amounts come as text or as numbers, and go out as they came. */
 const amount = { type: ['string', 'number'] }
@@ -32,7 +33,7 @@ function define({ key, op = key, title, body, rewarded = false, ...type }: Defin
       properties: { ...Object.fromEntries(required.map((name) => [name, property(name)])), ...points },
       required,
     },
-    templates: { en: { title, body: rewarded ? body + reward : body } },
+    templates: { en: { title, body: rewarded ? body + reward : body }, ...translationsOf(key) },
     origin: 'builtin',
     people: true,
   }

@@ -1,5 +1,6 @@
 import * as z from 'zod'
 import { seenApp } from '#server/app/seenApp.ts'
+import { pageOf, shortPage, shortPageInput } from '#server/console/page.ts'
 import { procedure, rest, router } from '#server/console/trpc.ts'
 import { catalogue, groups, type EventType } from './catalogue.ts'
 import { changeType, createType, newType, removeType, typePatch } from './changeType.ts'
@@ -36,15 +37,15 @@ function show(type: EventType): z.infer<typeof eventTypeShape> {
 export const eventTypesRouter = router({
   list: procedure('view')
     .meta(rest('GET', '/event-types', 'Event types', 'The catalogue; with an app, its own types and texts too'))
-    .input(z.object({ appId: id.optional() }))
-    .output(z.object({ items: z.array(eventTypeShape), nextCursor: z.string().nullable() }))
+    .input(z.object({ ...shortPageInput, appId: id.optional() }))
+    .output(pageOf(eventTypeShape))
     .query(async ({ ctx, input }) => {
       const { runtime } = ctx
       const types =
         input.appId === undefined
           ? catalogue
           : await typesOf(runtime, runtime.db, await seenApp(runtime, ctx.operator, input.appId))
-      return { items: [...types.values()].map(show), nextCursor: null }
+      return shortPage([...types.values()].map(show), input)
     }),
 
   create: procedure('manage')
@@ -123,7 +124,7 @@ export const eventTypesRouter = router({
         webhook: z.object({ standard: z.string(), extended: z.string() }).describe('JSON, as it would be sent'),
         telegram: z.string().describe('HTML as Telegram reads it'),
         inbox: z.object({ title: z.string(), body: z.string(), type: z.string(), group: z.enum(groups) }),
-        email: z.object({ subject: z.string(), text: z.string() }),
+        email: z.object({ from: z.string(), subject: z.string(), html: z.string(), text: z.string() }),
       }),
     )
     .mutation(async ({ ctx, input }) => {

@@ -3,10 +3,11 @@ import type { App } from '#server/app/app.ts'
 import { AppError, type FieldError } from '#server/error.ts'
 import { fieldErrors } from '#server/http/answer.ts'
 import type { Runtime } from '#server/runtime.ts'
+import { contentTexts, tooDeep } from './contentTexts.ts'
 import { parseExact, toPlain } from './exactJson.ts'
 import { once, type Answered } from './once.ts'
 import { recordEvent } from './record.ts'
-import { assertContent } from './schema.ts'
+import { contentFaults } from './schema.ts'
 import { userOf } from './subject.ts'
 import { typesOf } from './types.ts'
 
@@ -43,13 +44,21 @@ export async function ingest(
   return once(runtime, app, { key: idempotencyKey, text }, async () => {
     const body = parseBody(text)
     const many = Array.isArray(body)
+    const texts = contentTexts(text)
     const events = await readEvents(runtime, app, many ? body : [body], many)
     return async (tx) => {
       const ids: string[] = []
-      for (const event of events) {
+      for (const [place, event] of events.entries()) {
         const { content, ...rest } = event
         const userId = await userOf(runtime, tx, app, event.user)
-        const id = await recordEvent(runtime, tx, { ...rest, app, userId, content, source: 'api' })
+        const id = await recordEvent(runtime, tx, {
+          ...rest,
+          app,
+          userId,
+          content,
+          contentText: texts[place],
+          source: 'api',
+        })
         ids.push(runtime.vault.ids.seal('evt', id!))
       }
       return many ? { ids } : { id: ids[0]! }
@@ -61,6 +70,7 @@ function parseBody(text: string): unknown {
   try {
     return parseExact(text)
   } catch (cause) {
+    if (cause instanceof RangeError) throw tooDeep()
     throw new AppError('invalid_request', 'The body is not valid JSON', { cause })
   }
 }
@@ -72,26 +82,33 @@ async function readEvents(runtime: Runtime, app: App, inputs: unknown[], many: b
   const faults: FieldError[] = []
   const events = inputs.flatMap((exact, place) => {
     const path = (name: string) => [...(many ? [String(place)] : []), name].join('.').replace(/\.$/, '')
-    const parsed = eventInput.safeParse(toPlain(exact))
-    if (!parsed.success) {
-      faults.push(...fieldErrors(parsed.error).map((fault) => ({ ...fault, path: path(fault.path) })))
-      return []
+    const plain = toPlain(exact)
+    const parsed = eventInput.safeParse(plain)
+    const found = parsed.success ? [] : fieldErrors(parsed.error).map((fault) => ({ ...fault, path: path(fault.path) }))
+    // What the shape has nothing against is looked into, whatever else is wrong: every fault is named at once.
+    const { type: key, content } = (plain ?? {}) as Record<string, unknown>
+    if (typeof key === 'string' && !found.some((fault) => fault.path === path('type'))) {
+      const type = types.get(key)
+      if (!type || type.origin === 'system') {
+        const said = type ? 'is recorded by Gatehouse itself' : 'is not an event type of this app'
+        found.push({ path: path('type'), message: said })
+      } else if (!found.some((fault) => fault.path === path('content')))
+        // As it came, and not as the shape read it: that leaves out what is called __proto__.
+        found.push(...contentFaults(type, content, path('content')))
     }
-    const { type: key, user, content, time, locale } = parsed.data
-    const type = types.get(key)
-    if (!type || type.origin === 'system') {
-      const said = type ? 'is recorded by Gatehouse itself' : 'is not an event type of this app'
-      faults.push({ path: path('type'), message: said })
-      return []
-    }
-    try {
-      assertContent(type, content, path('content'))
-    } catch (error) {
-      faults.push(...((error as AppError).errors ?? []))
-      return []
-    }
+    faults.push(...found)
+    if (!parsed.success || found.length > 0) return []
+    const { user, time, locale } = parsed.data
     const given = exact as { content: Record<string, unknown> }
-    return [{ type: key, user, content: given.content, time: time === undefined ? undefined : String(time), locale }]
+    return [
+      {
+        type: parsed.data.type,
+        user,
+        content: given.content,
+        time: time === undefined ? undefined : String(time),
+        locale,
+      },
+    ]
   })
   if (faults.length > 0)
     throw new AppError('invalid_request', 'The input does not fit; see errors', { errors: faults.slice(0, 200) })

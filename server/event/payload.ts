@@ -1,3 +1,5 @@
+import { parseExact } from './exactJson.ts'
+
 /** The four members of Saakuru's format, in their order: the bytes that every attempt sends (contract §6). */
 export function writePayload(told: {
   user: string
@@ -5,10 +7,12 @@ export function writePayload(told: {
   body: string
   op: string
   time: string
-  content: unknown
+  /** Ready JSON. */
+  content: string
 }): string {
   const { user, title, body, op, time, content } = told
-  return JSON.stringify({ user, title, body, data: { op, time, content } })
+  const before = JSON.stringify({ user, title, body, data: { op, time } })
+  return `${before.slice(0, -2)},"content":${content}}}`
 }
 
 export type Extension = { id: string; type: string; timestamp: Date; seq: number | null }
@@ -26,4 +30,5 @@ export type Payload = {
   data: { op: string; time: string; content: unknown }
 }
 
-export const readPayload = (payload: string): Payload => JSON.parse(payload) as Payload
+/** A payload's members; its numbers keep their digits when they are written as JSON again. */
+export const readPayload = (payload: string): Payload => parseExact(payload) as Payload

@@ -1,5 +1,6 @@
 import type { App } from '#server/app/app.ts'
 import { AppError } from '#server/error.ts'
+import { previewMail } from '#server/notification/mail.ts'
 import { telegramText } from '#server/notification/telegramText.ts'
 import type { Runtime } from '#server/runtime.ts'
 import type { EventType, Texts } from './catalogue.ts'
@@ -37,7 +38,7 @@ export async function previewEvent(runtime: Runtime, app: App, input: PreviewInp
   const { title, body, locale } = render({ templates }, content, { locales: [input.locale, email.locale], rewardName })
   const now = runtime.now()
   const time = String(type.unit === 's' ? Math.floor(now.getTime() / 1000) : now.getTime())
-  const payload = writePayload({ user: input.user, title, body, op: type.op, time, content })
+  const payload = writePayload({ user: input.user, title, body, op: type.op, time, content: JSON.stringify(content) })
   return {
     locale,
     title,
@@ -48,7 +49,7 @@ export async function previewEvent(runtime: Runtime, app: App, input: PreviewInp
     },
     telegram: telegramText({ title, body }),
     inbox: { title, body, type: type.key, group: type.group },
-    email: { subject: title, text: body },
+    email: previewMail(runtime, app, { title, body, group: type.group, locale }),
   }
 }
 

@@ -4,6 +4,7 @@ import type { Transaction } from '#server/db/database.ts'
 import { oweToEndpoints } from '#server/delivery/owe.ts'
 import { AppError } from '#server/error.ts'
 import { oweToPerson } from '#server/notification/owe.ts'
+import { sealFor } from '#server/personal/seal.ts'
 import type { Runtime } from '#server/runtime.ts'
 import { catalogue, type EventType } from './catalogue.ts'
 import { writePayload } from './payload.ts'
@@ -24,6 +25,8 @@ export type NewEvent = {
   /** Whom the app knows them as; looked up when only `userId` is given. */
   user?: string | undefined
   content: Record<string, unknown>
+  /** The same as it was written, where it comes from outside: that is what goes out. */
+  contentText?: string | undefined
   /** As it goes out; otherwise now, in the type's unit. */
   time?: string | undefined
   locale?: string | undefined
@@ -45,12 +48,13 @@ export async function recordEvent(runtime: Runtime, tx: Transaction, event: NewE
 
   const user = event.user ?? (userId === undefined ? '' : await subjectOf(runtime, tx, userId))
   const now = runtime.now()
+  const texts = await textsOf(runtime, tx, type, event)
   const payload = writePayload({
     user,
-    ...(await textsOf(runtime, tx, type, event)),
+    ...texts,
     op: type.op,
     time: event.time ?? timeOf(type, now),
-    content: event.content,
+    content: event.contentText ?? JSON.stringify(event.content),
   })
   if (Buffer.byteLength(payload) > MOST_BYTES)
     throw new AppError('payload_too_large', 'An event may weigh 64 KiB; send a reference to what is larger')
@@ -60,13 +64,13 @@ export async function recordEvent(runtime: Runtime, tx: Transaction, event: NewE
     type: type.key,
     userId: userId ?? null,
     subjectKey: key,
-    payloadSealed: runtime.vault.seal(payload, 'events.payload'),
+    payloadSealed: await sealFor(runtime, tx, userId ?? null, payload, 'events.payload'),
     source,
     createdAt: now,
   })
   await oweToEndpoints(runtime, tx, { eventId: id, subjectKey: key, now }, subscriptions)
   if (type.people && userId !== undefined)
-    await oweToPerson(runtime, tx, { eventId: id, userId, app, group: type.group, now })
+    await oweToPerson(runtime, tx, { eventId: id, userId, app, group: type.group, now, texts })
   return id
 }
 
@@ -82,9 +86,8 @@ async function textsOf(runtime: Runtime, tx: Transaction, type: EventType, event
   const several = Object.keys(type.templates).length > 1
   const own =
     several && locale === undefined && userId !== undefined ? await languageOf(runtime, tx, userId) : undefined
-  const { title, body } = render(type, event.content, {
+  return render(type, event.content, {
     locales: [locale, own, app.settings.email.locale],
     rewardName: app.settings.rewardName,
   })
-  return { title, body }
 }

@@ -18,8 +18,12 @@ export function render(
 ): Texts & { locale: string } {
   const locale = chooseLocale(type.templates, more.locales)
   const { title, body } = type.templates[locale]!
-  const values: Record<string, string> = { rewardName: more.rewardName }
-  for (const [name, value] of Object.entries(content)) if (value !== null) values[name] = toText(value)
+  const given = Object.entries(content).filter(([, value]) => value !== null)
+  const values = Object.fromEntries([
+    ...given.map(([name, value]) => [name, toText(value)] as const),
+    // Last: it is the app's setting, and not the event's to say.
+    ['rewardName', more.rewardName],
+  ])
   return { locale, title: format(title, locale, values), body: format(body, locale, values) }
 }
 
@@ -42,12 +46,26 @@ function format(template: string, locale: string, values: Record<string, string>
   const key = `${locale}\n${template}`
   let known = compiled.get(key)
   if (!known) {
-    const ast = parse(template, { ignoreTag: true })
+    const ast = asGiven(parse(template, { ignoreTag: true }))
     if (compiled.size >= MOST_COMPILED) compiled = new Map()
     known = { message: new IntlMessageFormat(ast, locale), absent: absentValues(ast) }
     compiled.set(key, known)
   }
   return String(known.message.format({ ...known.absent, ...values }))
+}
+
+/** `#` is the value as it came, like every other: Intl would group its digits and drop its zeros. With an offset it is another number, and stays. */
+function asGiven(ast: MessageFormatElement[], counted?: string): MessageFormatElement[] {
+  return ast.map((element): MessageFormatElement => {
+    if (element.type === TYPE.pound && counted !== undefined) return { type: TYPE.argument, value: counted }
+    if (element.type !== TYPE.select && element.type !== TYPE.plural) return element
+    const inside = element.type === TYPE.select ? counted : element.offset ? undefined : element.value
+    const options = Object.entries(element.options).map(([name, option]) => [
+      name,
+      { ...option, value: asGiven(option.value, inside) },
+    ])
+    return { ...element, options: Object.fromEntries(options) as typeof element.options } as MessageFormatElement
+  })
 }
 
 /** What a variable is while the content lacks it: `none` where a text selects by it, so that a line can be left out, else nothing. */

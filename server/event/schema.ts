@@ -38,11 +38,15 @@ export function compileSchema(schema: Record<string, unknown>): ValidateFunction
 
 /** @throws AppError invalid_request with every fault of the content; `at` is where the content stands in the input */
 export function assertContent(type: Pick<EventType, 'key' | 'schema'>, content: unknown, at = 'content'): void {
+  const errors = contentFaults(type, content, at)
+  if (errors.length === 0) return
+  throw new AppError('invalid_request', `The content does not fit the schema of ${type.key}; see errors`, { errors })
+}
+
+/** Every fault of the content, by where it stands. */
+export function contentFaults(type: Pick<EventType, 'schema'>, content: unknown, at: string): FieldError[] {
   const check = compileSchema(type.schema)
-  if (check(content)) return
-  throw new AppError('invalid_request', `The content does not fit the schema of ${type.key}; see errors`, {
-    errors: (check.errors ?? []).map((error) => toFieldError(error, at)),
-  })
+  return check(content) ? [] : (check.errors ?? []).map((error) => toFieldError(error, at))
 }
 
 function toFieldError({ instancePath, keyword, params, message }: ErrorObject, at: string): FieldError {

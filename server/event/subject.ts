@@ -1,14 +1,13 @@
 import type { App } from '#server/app/app.ts'
 import type { Reader } from '#server/db/database.ts'
-import { openProfile, subjectHash } from '#server/identity/findOrCreate.ts'
+import { openProfile, openSubject, subjectHash } from '#server/identity/findOrCreate.ts'
 import type { Runtime } from '#server/runtime.ts'
 import { findProfile, findUserOfSubject, listSubjects } from './store.ts'
 
 /** What an app calls a user: the `sub` of its token-info URL where they came through that, else our id. */
 export async function subjectOf(runtime: Runtime, db: Reader, userId: number): Promise<string> {
-  const { vault } = runtime
   const sso = (await listSubjects(db, userId)).find(({ kind }) => kind === 'sso')
-  return sso ? vault.open(sso.subjectSealed, 'identities.subject') : vault.ids.seal('usr', userId)
+  return sso ? openSubject(runtime, db, sso.subjectSealed) : runtime.vault.ids.seal('usr', userId)
 }
 
 /** The user whom an app means by an id of ours, a `sub` of its own, or a Telegram id; undefined for somebody who never signed in. */
@@ -34,5 +33,5 @@ export function subjectKey(runtime: Runtime, appId: number, user: string): numbe
 /** The language a user asked for, as a BCP 47 tag. */
 export async function languageOf(runtime: Runtime, db: Reader, userId: number): Promise<string | undefined> {
   const row = await findProfile(db, userId)
-  return openProfile(runtime.vault, row?.profileSealed ?? null).language
+  return (await openProfile(runtime, db, row?.profileSealed ?? null)).language
 }

@@ -1,4 +1,5 @@
 import type { EventType, Group } from './catalogue.ts'
+import { translationsOf } from './translations.ts'
 
 type Definition = {
   key: string
@@ -24,7 +25,7 @@ function define({ key, title, body, optional = [], people = false, ...type }: De
       properties: Object.fromEntries(names.map((name) => [name, { type: 'string' }])),
       required: names.filter((name) => !optional.includes(name)),
     },
-    templates: { en: { title, body } },
+    templates: { en: { title, body }, ...translationsOf(key) },
     origin: 'system',
     people,
   }

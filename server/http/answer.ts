@@ -6,17 +6,33 @@ import { AppError, refusals, toAppError, type FieldError } from '#server/error.t
 import type { Runtime } from '#server/runtime.ts'
 import type { Quota } from './limits.ts'
 
+const ready = Symbol('ready headers')
+
+/** Tells `sendJson` which headers go with its answer, where nobody has set them one by one. */
+export function answersAhead(response: ServerResponse, headers: readonly string[]): void {
+  ;(response as { [ready]?: readonly string[] })[ready] = headers
+}
+
 /** Answers JSON as one ready string: half the cost of `response.json`, which also hashes it for an ETag nobody may cache. */
 export function sendJson(response: ServerResponse, body: unknown, status = 200): void {
   const text = JSON.stringify(body)
-  response.statusCode = status
-  response.setHeader('content-type', 'application/json; charset=utf-8')
-  if (!response.hasHeader('cache-control')) response.setHeader('cache-control', 'no-store')
   const length = Buffer.byteLength(text)
-  response.setHeader('content-length', length)
+  const headers = (response as { [ready]?: readonly string[] })[ready]
+  if (headers) {
+    // All at once: a fourth of what it costs to set them one by one.
+    response.writeHead(status, [...headers, ...NOT_KEPT, 'content-type', JSON_TYPE, 'content-length', String(length)])
+  } else {
+    response.statusCode = status
+    response.setHeader('content-type', JSON_TYPE)
+    if (!response.hasHeader('cache-control')) response.setHeader('cache-control', 'no-store')
+    response.setHeader('content-length', length)
+  }
   // Where every character is one byte, Node need not look for those that are not.
   response.end(text, length === text.length ? 'latin1' : 'utf8')
 }
+
+const JSON_TYPE = 'application/json; charset=utf-8'
+const NOT_KEPT = ['cache-control', 'no-store']
 
 export function sendNothing(response: ServerResponse): void {
   response.statusCode = 204
@@ -39,7 +55,10 @@ export function parse<T>(schema: z.ZodType<T>, input: unknown): T {
 }
 
 export function fieldErrors(error: z.ZodError): FieldError[] {
-  return error.issues.map((issue) => ({ path: issue.path.join('.'), message: issue.message }))
+  return error.issues.flatMap((issue) => {
+    if (issue.code !== 'unrecognized_keys') return { path: issue.path.join('.'), message: issue.message }
+    return issue.keys.map((key) => ({ path: [...issue.path, key].join('.'), message: 'is not known here' }))
+  })
 }
 
 let counter = 0

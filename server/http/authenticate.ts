@@ -8,7 +8,7 @@ import { touchAccess, verifyAccess, type Access } from '#server/token/verifyAcce
 import { clientAddress, limitKey, parseNetworks } from './address.ts'
 import { setQuota } from './answer.ts'
 
-const BEARER = /^Bearer ([A-Za-z0-9._~+/-]+=*)$/i
+const BEARER = /^Bearer +([A-Za-z0-9._~+/-]+=*)$/i
 
 /** The token of `Authorization: Bearer …` (RFC 6750 §2.1; the only place a token is taken from). @throws AppError token_invalid */
 export function bearerToken(request: IncomingMessage): string {

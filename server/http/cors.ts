@@ -1,3 +1,4 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { RequestHandler } from 'express'
 import { findByKey } from '#server/app/app.ts'
 import { appSettings } from '#server/app/settings.ts'
@@ -6,11 +7,25 @@ import type { Runtime } from '#server/runtime.ts'
 
 const FRESH_MS = 2_000
 
+/** The app that a path names, as the router reads it; undefined where it names none. */
+function appKey(url: string): string | undefined {
+  const key = /^\/v1\/apps\/([^/?]+)\//i.exec(url)?.[1]
+  try {
+    return key && decodeURIComponent(key)
+  } catch {
+    // The router will say so.
+    return key
+  }
+}
+
+/** Says in the answer whether the page that calls may read it. True when its origin is one that is listed. */
+export type Cors = (request: IncomingMessage, response: ServerResponse, url: string) => Promise<boolean>
+
 /**
  * Lets the web pages of an app call the public API: the Origin must be, byte for byte, one that the app lists. On paths that do not
  * name the app the bearer token does, so there any app's origin may ask; a token is never sent by itself, as a cookie would be.
  */
-export function cors(runtime: Runtime): RequestHandler {
+export function createCors(runtime: Runtime): Cors {
   let known: { at: number; origins: Set<string> } | undefined
 
   async function anyOrigin(): Promise<Set<string>> {
@@ -23,18 +38,28 @@ export function cors(runtime: Runtime): RequestHandler {
     return origins
   }
 
-  return async (request, response, next) => {
-    const { origin } = request.headers
-    if (origin === undefined || !request.url.startsWith('/v1/')) return next()
-    response.vary('Origin')
-    const key = /^\/v1\/apps\/([^/]+)\//.exec(request.originalUrl)?.[1]
-    const allowed =
-      key === undefined ? await anyOrigin() : new Set((await findByKey(runtime, key))?.settings.allowedOrigins)
-    const permitted = allowed.has(origin)
+  return async (request, response, url) => {
+    const origin = request.headers.origin!
+    response.setHeader('vary', 'Origin')
+    const key = appKey(url)
+    const permitted =
+      key === undefined
+        ? (await anyOrigin()).has(origin)
+        : (await findByKey(runtime, key))?.settings.allowedOrigins.includes(origin) === true
     if (permitted) {
       response.setHeader('access-control-allow-origin', origin)
       response.setHeader('access-control-expose-headers', 'RateLimit, RateLimit-Policy, Retry-After, WWW-Authenticate')
     }
+    return permitted
+  }
+}
+
+/** The same for Express, with answers to the question that a browser asks before. */
+export const cors =
+  (allow: Cors): RequestHandler =>
+  async (request, response, next) => {
+    if (request.headers.origin === undefined || !request.url.startsWith('/v1/')) return next()
+    const permitted = await allow(request, response, request.originalUrl)
     if (request.method !== 'OPTIONS') return next()
     if (permitted) {
       response.setHeader('access-control-allow-methods', 'GET, POST, PUT, PATCH, DELETE')
@@ -46,4 +71,3 @@ export function cors(runtime: Runtime): RequestHandler {
     }
     response.status(204).end()
   }
-}

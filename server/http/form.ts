@@ -1,7 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import { AppError } from '#server/error.ts'
-
-const MOST_BYTES = 262_144
+import { readBody } from './body.ts'
 
 /** The parameters of a form, by name. */
 export type Form = Record<string, string>
@@ -16,26 +15,7 @@ export async function readForm(request: IncomingMessage): Promise<Form | undefin
     if (!hasBody(request.headers)) return undefined
     throw new AppError('unsupported_media_type', 'Send the parameters as application/x-www-form-urlencoded')
   }
-  const body = await bodyOf(request)
-  if (!body) throw new AppError('payload_too_large', 'The body is larger than 256 KiB')
-  return parseForm(body)
-}
-
-/** The whole body, or undefined when it is too large. */
-function bodyOf(request: IncomingMessage): Promise<Buffer | undefined> {
-  return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = []
-    let size = 0
-    request.on('data', (chunk: Buffer) => {
-      size += chunk.length
-      if (size <= MOST_BYTES) chunks.push(chunk)
-    })
-    request.on('error', reject)
-    request.on('end', () => {
-      if (size > MOST_BYTES) resolve(undefined)
-      else resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks))
-    })
-  })
+  return parseForm(await readBody(request))
 }
 
 const hasBody = (headers: { 'content-length'?: string | undefined; 'transfer-encoding'?: string | undefined }) =>

@@ -2,12 +2,13 @@ import type { App } from '#server/app/app.ts'
 import type { Transaction } from '#server/db/database.ts'
 import { recordEvent } from '#server/event/record.ts'
 import { recordAudit } from '#server/operator/audit.ts'
+import { moveKeys } from '#server/personal/store.ts'
 import type { Runtime } from '#server/runtime.ts'
 import type { Origin } from '#server/session/open.ts'
 import { endUserSessions } from '#server/session/revoke.ts'
 import { personActor } from '#server/signature/act.ts'
 import { deleteCode, deleteSignature, findSignature, moveSignature } from '#server/signature/store.ts'
-import { openProfile, sealProfile } from './findOrCreate.ts'
+import { openProfile, openSubject, sealProfile } from './findOrCreate.ts'
 import { moveAll } from './linkStore.ts'
 import type { Profile } from './proof.ts'
 import { deleteUser, listIdentities, updateUser, type UserRow } from './store.ts'
@@ -28,13 +29,19 @@ export async function absorbUser(runtime: Runtime, tx: Transaction, joining: Joi
   const endedSessions = await endUserSessions(runtime, tx, from.id, { reason: 'account_linked', at: now })
   const wallets = (await listIdentities(tx, from.id)).filter(({ kind }) => kind === 'ton')
   const moved = await moveAll(tx, from.id, into.id)
+  await moveKeys(tx, from.id, into.id)
   const signature = await joinSignatures(tx, into.id, from.id)
-  const profile = joinProfiles(app, openProfile(vault, into.profileSealed), openProfile(vault, from.profileSealed))
-  await updateUser(tx, into.id, sealProfile(vault, profile))
+  const profile = joinProfiles(
+    app,
+    await openProfile(runtime, tx, into.profileSealed),
+    await openProfile(runtime, tx, from.profileSealed),
+  )
+  await updateUser(tx, into.id, await sealProfile(runtime, tx, into.id, profile))
   await deleteUser(tx, from.id)
   const userId = vault.ids.seal('usr', into.id)
   for (const { subjectSealed } of wallets) {
-    const content = { userId, address: vault.open(subjectSealed, 'identities.subject'), linkedAt: now.toISOString() }
+    const address = await openSubject(runtime, tx, subjectSealed)
+    const content = { userId, address, linkedAt: now.toISOString() }
     await recordEvent(runtime, tx, { app, type: 'wallet.linked', userId: into.id, content })
   }
   await recordAudit(tx, {

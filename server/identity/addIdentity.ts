@@ -33,5 +33,5 @@ export async function addIdentity(
   await tx.lock(`identities of user ${userId}`)
   if ((await listIdentities(tx, userId)).length >= MOST_IDENTITIES)
     throw new AppError('conflict', `An account holds at most ${MOST_IDENTITIES} ways to sign in; remove one first`)
-  return { identityId: await bindIdentity(vault, tx, { ...key, userId }, proof, now), isNew: true }
+  return { identityId: await bindIdentity(runtime, tx, { ...key, userId }, proof, now), isNew: true }
 }

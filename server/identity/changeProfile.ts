@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import type { Transaction } from '#server/db/database.ts'
 import { AppError } from '#server/error.ts'
 import type { Runtime } from '#server/runtime.ts'
 import { openProfile, sealProfile } from './findOrCreate.ts'
@@ -25,15 +26,23 @@ export const profileChange = z
   .partial()
 export type ProfileChange = z.infer<typeof profileChange>
 
-/** Changes what a person says of themselves. An e-mail address given here counts as unverified. @throws AppError not_found */
-export function changeProfile(runtime: Runtime, userId: number, change: ProfileChange): Promise<UserRow> {
-  const { vault } = runtime
+/**
+ * Changes what a person says of themselves, with whatever `also` writes. An e-mail address given here counts as unverified.
+ * @throws AppError not_found
+ */
+export function changeProfile(
+  runtime: Runtime,
+  userId: number,
+  change: ProfileChange,
+  also?: (tx: Transaction) => Promise<void>,
+): Promise<UserRow> {
   return runtime.db.transaction(async (tx) => {
     await tx.lock(`profile of user ${userId}`)
     const user = await findUser(tx, userId)
-    const before = openProfile(vault, user?.profileSealed ?? null)
-    const changed = await updateUser(tx, userId, sealProfile(vault, apply(before, change)))
+    const before = await openProfile(runtime, tx, user?.profileSealed ?? null)
+    const changed = await updateUser(tx, userId, await sealProfile(runtime, tx, userId, apply(before, change)))
     if (!changed) throw new AppError('not_found', 'There is no such user')
+    await also?.(tx)
     return changed
   })
 }

@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import { countedPageOf, instant, MOST_COUNTED, page, pageInput, readCursor } from '#server/console/page.ts'
+import { countedPageOf, instant, MOST_COUNTED, page, pageInput, placeOf } from '#server/console/page.ts'
 import { procedure, rest, router } from '#server/console/trpc.ts'
 import { AppError } from '#server/error.ts'
 import { recordAudit } from '#server/operator/audit.ts'
@@ -10,8 +10,9 @@ import { listSessions, sessionsWhere } from '#server/session/listStore.ts'
 import { describeSignature } from '#server/signature/describe.ts'
 import { formatAddress } from '#server/ton/address.ts'
 import { blockUser, unblockUser } from './block.ts'
+import { changeProfile, profileChange } from './changeProfile.ts'
 import { eraseUser } from './erase.ts'
-import { openProfile } from './findOrCreate.ts'
+import { openDetails, openProfile, openSubject } from './findOrCreate.ts'
 import { userLabel } from './label.ts'
 import { resolveSearch } from './search.ts'
 import { countUsers, describeUsers, listUsers, type ListedUser } from './searchStore.ts'
@@ -57,18 +58,17 @@ const userItem = z.object({
   liveSessions: z.number(),
 })
 
-function showIdentity(runtime: Runtime, row: IdentityRow): z.infer<typeof identityItem> {
-  const { vault } = runtime
-  const subject = vault.open(row.subjectSealed, 'identities.subject')
+async function showIdentity(runtime: Runtime, row: IdentityRow): Promise<z.infer<typeof identityItem>> {
+  const { db, vault } = runtime
+  const subject = await openSubject(runtime, db, row.subjectSealed)
+  const { profile, details } = await openDetails(runtime, db, row.detailsSealed)
   return {
     id: vault.ids.seal('idn', row.id),
     kind: row.kind,
     subject,
     friendly: row.kind === 'ton' ? formatAddress(subject, { bounceable: false, testOnly: false }) : null,
     createdAt: row.createdAt.toISOString(),
-    details: row.detailsSealed
-      ? (JSON.parse(vault.open(row.detailsSealed, 'identities.details')) as Record<string, unknown>)
-      : {},
+    details: row.detailsSealed ? { ...details, profile } : {},
   }
 }
 
@@ -79,19 +79,25 @@ async function showUsers(runtime: Runtime, rows: ListedUser[]): Promise<z.infer<
     rows.map((row) => row.user.id),
     runtime.now(),
   )
-  return rows.map(({ user, app }) => {
+  const show = async ({ user, app }: ListedUser) => {
     const own = identities.filter((identity) => identity.userId === user.id)
     return {
       id: vault.ids.seal('usr', user.id),
       app: { id: vault.ids.seal('app', app.id), name: app.name },
-      label: userLabel(vault, user.profileSealed, own[0]?.subjectSealed ?? null),
+      label: await userLabel(runtime, user.profileSealed, own[0]?.subjectSealed ?? null),
       createdAt: user.createdAt.toISOString(),
       lastSignInAt: signIns.find((row) => row.userId === user.id)?.at?.toISOString() ?? null,
       blocked: user.blockedAt !== null,
-      identities: own.map((row) => ({ kind: row.kind, subject: vault.open(row.subjectSealed, 'identities.subject') })),
+      identities: await Promise.all(
+        own.map(async ({ kind, subjectSealed }) => ({
+          kind,
+          subject: await openSubject(runtime, runtime.db, subjectSealed),
+        })),
+      ),
       liveSessions: live.find((row) => row.userId === user.id)?.n ?? 0,
     }
-  })
+  }
+  return Promise.all(rows.map(show))
 }
 
 /** The row number of a user this operator may see. @throws AppError not_found */
@@ -129,9 +135,8 @@ export const usersRouter = router({
         blocked: input.status === undefined ? undefined : input.status === 'blocked',
         only: ctx.operator.appIds,
       }
-      const before = readCursor(z.tuple([z.number().int()]), input.cursor)?.[0]
       const [rows, total] = await Promise.all([
-        listUsers(runtime.db, { ...filter, before, limit: input.limit + 1 }),
+        listUsers(runtime.db, { ...filter, ...placeOf(input), limit: input.limit + 1 }),
         countUsers(runtime.db, filter, MOST_COUNTED),
       ])
       const listed = page(
@@ -171,14 +176,44 @@ export const usersRouter = router({
       return {
         user: {
           ...item!,
-          profile: openProfile(runtime.vault, listed.user.profileSealed),
+          profile: await openProfile(runtime, runtime.db, listed.user.profileSealed),
           blockedAt: listed.user.blockedAt?.toISOString() ?? null,
           blockedReason: listed.user.blockedReason,
         },
-        identities: identities.map((identity) => showIdentity(runtime, identity)),
+        identities: await Promise.all(identities.map((identity) => showIdentity(runtime, identity))),
         signature: { ...signature, recoveryQuestions: signature.recoveryQuestions.length },
         sessions: await Promise.all(sessions.map((session) => showSession(runtime, session))),
       }
+    }),
+
+  update: procedure('manage')
+    .meta(
+      rest(
+        'PATCH',
+        '/users/{id}',
+        'Users',
+        'Correct what a person says of themselves; an e-mail address is unverified',
+      ),
+    )
+    .input(profileChange.extend({ id }))
+    .output(z.object({ id: z.string(), profile: profileShape }))
+    .mutation(async ({ ctx, input }) => {
+      const { runtime, actor } = ctx
+      const { id, ...change } = input
+      const row = await rowOf(runtime, ctx.operator, id)
+      const user = await changeProfile(runtime, row, change, async (tx) => {
+        const known = await findUser(tx, row)
+        // Which fields, not what stands in them: the log is kept longer than the person may want to be known.
+        await recordAudit(tx, {
+          at: runtime.now(),
+          actor,
+          action: 'user.update',
+          ...(known && { appId: known.appId }),
+          target: { kind: 'user', id: row },
+          after: { changed: Object.keys(change).sort() },
+        })
+      })
+      return { id, profile: await openProfile(runtime, runtime.db, user.profileSealed) }
     }),
 
   block: procedure('support')

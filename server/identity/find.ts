@@ -4,12 +4,17 @@ import { subjectHash } from './findOrCreate.ts'
 import type { Proof } from './proof.ts'
 import { findIdentity, type FoundIdentity } from './store.ts'
 
+/** An identity with the key by which it is found again. */
+export type KnownIdentity = FoundIdentity & { subjectHash: Buffer }
+
 /** Who has shown this subject to this app before, if anybody. */
-export function findIdentityOf(
+export async function findIdentityOf(
   runtime: Runtime,
   app: App,
   kind: Proof['kind'],
   subject: string,
-): Promise<FoundIdentity | undefined> {
-  return findIdentity(runtime.db, { appId: app.id, kind, subjectHash: subjectHash(runtime.vault, kind, subject) })
+): Promise<KnownIdentity | undefined> {
+  const key = { appId: app.id, kind, subjectHash: subjectHash(runtime.vault, kind, subject) }
+  const found = await findIdentity(runtime.db, key)
+  return found && { ...found, subjectHash: key.subjectHash }
 }

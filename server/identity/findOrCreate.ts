@@ -1,13 +1,15 @@
 import type { App } from '#server/app/app.ts'
-import type { Transaction } from '#server/db/database.ts'
+import type { Reader, Transaction } from '#server/db/database.ts'
 import type { Runtime } from '#server/runtime.ts'
-import type { Vault } from '#server/secret/vault.ts'
+import { newKey, openPersonal, openWithKey, sealerOf, type Keeper, type Seal } from '#server/personal/seal.ts'
+import { sealUnder, type Vault } from '#server/secret/vault.ts'
 import type { Profile, Proof } from './proof.ts'
 import {
-  adoptProfiles,
+  adoptProfile,
   findIdentity,
   insertIdentity,
   insertUser,
+  listOwned,
   updateIdentity,
   updateUser,
   type FoundIdentity,
@@ -34,54 +36,78 @@ export async function findOrCreate(
   now: Date,
 ): Promise<Person> {
   const { vault } = runtime
-  const key = { appId: app.id, kind: proof.kind, subjectHash: subjectHash(vault, proof.kind, proof.subject) }
+  const key = {
+    appId: app.id,
+    kind: proof.kind,
+    subjectHash: proof.known?.subjectHash ?? subjectHash(vault, proof.kind, proof.subject),
+  }
   const known = await findIdentity(tx, key)
-  if (known) return refresh(vault, tx, known, proof)
+  if (known) return refresh(runtime, tx, known, proof)
 
   await lockIdentity(tx, key)
   const meanwhile = await findIdentity(tx, key)
-  if (meanwhile) return refresh(vault, tx, meanwhile, proof)
+  if (meanwhile) return refresh(runtime, tx, meanwhile, proof)
 
-  const userId = await insertUser(tx, { appId: app.id, ...sealProfile(vault, proof.profile), createdAt: now })
-  const identityId = await bindIdentity(vault, tx, { ...key, userId }, proof, now)
+  const own = newKey(runtime)
+  const seal = (text: string, place: string) => sealUnder(own.key, text, place)
+  const userId = await insertUser(tx, { appId: app.id, ...profileRow(vault, proof.profile, seal), createdAt: now })
+  await own.save(tx, userId)
+  const identityId = await writeIdentity(runtime, tx, { ...key, userId }, { proof, seal, now })
   return { userId, identityId, blockedAt: null, createdAt: now, isNew: true, profile: proof.profile }
 }
 
 /** Writes that a proof is this person's from now on; returns the identity's number. Nobody else may have it, and the caller holds its lock. */
 export async function bindIdentity(
-  vault: Vault,
+  keeper: Keeper,
   tx: Transaction,
-  key: { appId: number; kind: Proof['kind']; subjectHash: Buffer; userId: number },
+  key: IdentityKey & { userId: number },
   proof: Proof,
   now: Date,
 ): Promise<number> {
+  return writeIdentity(keeper, tx, key, { proof, seal: await sealerOf(keeper, tx, key.userId), now })
+}
+
+type IdentityKey = { appId: number; kind: Proof['kind']; subjectHash: Buffer }
+
+async function writeIdentity(
+  keeper: Keeper,
+  tx: Transaction,
+  key: IdentityKey & { userId: number },
+  { proof, seal, now }: { proof: Proof; seal: Seal; now: Date },
+): Promise<number> {
   const id = await insertIdentity(tx, {
     ...key,
-    subjectSealed: vault.seal(proof.subject, 'identities.subject'),
-    ...sealDetails(vault, proof),
+    subjectSealed: seal(proof.subject, 'identities.subject'),
+    ...sealDetails(keeper.vault, proof, seal),
     publicKey: proof.publicKey ?? null,
     createdAt: now,
   })
   // A handle belongs to its address: whoever comes to own the wallet owns the handle with it.
-  if (key.kind === 'ton') await adoptProfiles(tx, { ...key, address: proof.subject })
+  if (key.kind === 'ton')
+    for (const { id: handle, dataSealed } of await listOwned(tx, { appId: key.appId, address: proof.subject })) {
+      const data = await openPersonal(keeper, tx, dataSealed, 'profiles.data')
+      await adoptProfile(tx, handle, { userId: key.userId, dataSealed: seal(data, 'profiles.data') })
+    }
   return id
 }
 
 /** Two who show the same proof for the first time wait for each other here. */
-export const lockIdentity = (tx: Transaction, key: { appId: number; kind: Proof['kind']; subjectHash: Buffer }) =>
+export const lockIdentity = (tx: Transaction, key: IdentityKey) =>
   tx.lock(`identity ${key.appId} ${key.kind} ${key.subjectHash.toString('base64')}`)
 
-async function refresh(vault: Vault, tx: Transaction, known: FoundIdentity, proof: Proof): Promise<Person> {
-  const before = openProfile(vault, known.profileSealed)
+async function refresh(keeper: Keeper, tx: Transaction, known: FoundIdentity, proof: Proof): Promise<Person> {
+  const { vault } = keeper
+  const before = await openKnownProfile(keeper, tx, known)
   let profile = before
-  if (!known.detailsHash?.equals(detailsHash(vault, proof))) {
+  if (!known.detailsHash?.equals(proof.known?.detailsHash ?? detailsHash(vault, proof))) {
     await updateIdentity(tx, known.id, {
-      ...sealDetails(vault, proof),
+      ...sealDetails(vault, proof, await sealerOf(keeper, tx, known.userId)),
       ...(proof.publicKey && { publicKey: proof.publicKey }),
     })
-    profile = mergeProfile(before, openDetails(vault, known.detailsSealed).profile, proof.profile)
+    const { profile: brought } = await openDetails(keeper, tx, known.detailsSealed)
+    profile = mergeProfile(before, brought, proof.profile)
     if (JSON.stringify(profile) !== JSON.stringify(before))
-      await updateUser(tx, known.userId, sealProfile(vault, profile))
+      await updateUser(tx, known.userId, await sealProfile(keeper, tx, known.userId, profile))
   }
   return {
     userId: known.userId,
@@ -121,18 +147,29 @@ export const usernameHash = (vault: Vault, username: string): Buffer =>
   vault.hash(username.replace(/^@/, '').toLowerCase(), 'identities.username')
 
 /** A profile as stored: encrypted, with a keyed hash of the e-mail to search by. */
-export function sealProfile(
+export async function sealProfile(keeper: Keeper, db: Reader, userId: number, profile: Profile) {
+  return profileRow(keeper.vault, profile, await sealerOf(keeper, db, userId))
+}
+
+function profileRow(
   vault: Vault,
   profile: Profile,
+  seal: Seal,
 ): { profileSealed: Buffer | null; emailHash: Buffer | null } {
   return {
-    profileSealed: Object.keys(profile).length > 0 ? vault.seal(JSON.stringify(profile), 'users.profile') : null,
+    profileSealed: Object.keys(profile).length > 0 ? seal(JSON.stringify(profile), 'users.profile') : null,
     emailHash: profile.email ? emailHash(vault, profile.email) : null,
   }
 }
 
-export function openProfile(vault: Vault, sealed: Buffer | null): Profile {
-  return sealed ? (JSON.parse(vault.open(sealed, 'users.profile')) as Profile) : {}
+export async function openProfile(keeper: Keeper, db: Reader, sealed: Buffer | null): Promise<Profile> {
+  return sealed ? (JSON.parse(await openPersonal(keeper, db, sealed, 'users.profile')) as Profile) : {}
+}
+
+/** The profile of who signs in, whose key was read with it. */
+async function openKnownProfile(keeper: Keeper, db: Reader, known: FoundIdentity): Promise<Profile> {
+  const { profileSealed: sealed, keySealed: key } = known
+  return sealed ? (JSON.parse(await openWithKey(keeper, db, { sealed, key }, 'users.profile')) as Profile) : {}
 }
 
 function detailsText(proof: Proof): string {
@@ -141,12 +178,12 @@ function detailsText(proof: Proof): string {
 
 const detailsHash = (vault: Vault, proof: Proof): Buffer => vault.hash(detailsText(proof), 'identities.details')
 
-function sealDetails(vault: Vault, proof: Proof) {
+function sealDetails(vault: Vault, proof: Proof, seal: Seal) {
   const { username } = proof.profile
   return {
     usernameHash: username ? usernameHash(vault, username) : null,
     detailsHash: detailsHash(vault, proof),
-    detailsSealed: vault.seal(
+    detailsSealed: seal(
       JSON.stringify({ ...proof.details, ...(username && { username }), profile: proof.profile }),
       'identities.details',
     ),
@@ -154,13 +191,17 @@ function sealDetails(vault: Vault, proof: Proof) {
 }
 
 /** What an identity's latest proof said: of the person (`profile`), and of itself. */
-export function openDetails(
-  vault: Vault,
+export async function openDetails(
+  keeper: Keeper,
+  db: Reader,
   sealed: Buffer | null,
-): { profile: Profile; details: Record<string, string | boolean> } {
+): Promise<{ profile: Profile; details: Record<string, string | boolean> }> {
   if (!sealed) return { profile: {}, details: {} }
-  const { profile, ...details } = JSON.parse(vault.open(sealed, 'identities.details')) as {
-    profile?: Profile
-  } & Record<string, string | boolean>
+  const text = await openPersonal(keeper, db, sealed, 'identities.details')
+  const { profile, ...details } = JSON.parse(text) as { profile?: Profile } & Record<string, string | boolean>
   return { profile: profile ?? {}, details }
 }
+
+/** What an identity was proved to be. */
+export const openSubject = (keeper: Keeper, db: Reader, sealed: Buffer): Promise<string> =>
+  openPersonal(keeper, db, sealed, 'identities.subject')

@@ -1,15 +1,20 @@
-import type { Vault } from '#server/secret/vault.ts'
+import type { Runtime } from '#server/runtime.ts'
 import { formatAddress } from '#server/ton/address.ts'
-import { openProfile } from './findOrCreate.ts'
+import { openProfile, openSubject } from './findOrCreate.ts'
 
 /** How a person is called in the console: @username, name, e-mail, or what they signed in with, as wallets show it and shortened in the middle. */
-export function userLabel(vault: Vault, profileSealed: Buffer | null, subjectSealed: Buffer | null): string {
-  const profile = openProfile(vault, profileSealed)
+export async function userLabel(
+  runtime: Runtime,
+  profileSealed: Buffer | null,
+  subjectSealed: Buffer | null,
+): Promise<string> {
+  const { db } = runtime
+  const profile = await openProfile(runtime, db, profileSealed)
   if (profile.username) return `@${profile.username}`
   if (profile.name) return profile.name
   if (profile.email) return profile.email
   if (!subjectSealed) return 'unknown'
-  const raw = vault.open(subjectSealed, 'identities.subject')
+  const raw = await openSubject(runtime, db, subjectSealed)
   const subject = /^-?\d+:[0-9a-f]{64}$/.test(raw) ? formatAddress(raw, { bounceable: false, testOnly: false }) : raw
   return subject.length > 24 ? `${subject.slice(0, 10)}…${subject.slice(-6)}` : subject
 }

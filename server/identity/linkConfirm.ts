@@ -119,7 +119,7 @@ async function usable(
 ): Promise<UserRow | undefined> {
   const from = row.targetId === null ? undefined : await findUser(tx, row.targetId)
   if (!from || from.id === into.id || from.appId !== into.appId || from.blockedAt) return undefined
-  const isTheirs = isVouched(app, openProfile(runtime.vault, from.profileSealed))
+  const isTheirs = isVouched(app, await openProfile(runtime, tx, from.profileSealed))
   return isTheirs && from.emailHash?.equals(row.emailHash) ? from : undefined
 }
 

@@ -57,10 +57,12 @@ async function findTarget(
   emailHash: Buffer,
 ): Promise<{ id: number; profile: Profile } | undefined> {
   const namesakes = await listByEmail(tx, app.id, emailHash, MOST_NAMESAKES)
-  return namesakes
-    .filter((user) => user.id !== userId && !user.blockedAt)
-    .map((user) => ({ id: user.id, profile: openProfile(runtime.vault, user.profileSealed) }))
-    .find(({ profile }) => isVouched(app, profile))
+  for (const user of namesakes) {
+    if (user.id === userId || user.blockedAt) continue
+    const profile = await openProfile(runtime, tx, user.profileSealed)
+    if (isVouched(app, profile)) return { id: user.id, profile }
+  }
+  return undefined
 }
 
 /** Mails what a process that stopped between answer and mail has left; returns how many wishes it found. */

@@ -19,4 +19,6 @@ export type Proof = {
   details?: Record<string, string | boolean>
   /** The wallet's Ed25519 key, 32 bytes. */
   publicKey?: Buffer
+  /** The identity that the key and the details were taken from, where there is one: what it says need not be made out and compared again. */
+  known?: { subjectHash: Buffer; detailsHash: Buffer | null }
 }

@@ -29,7 +29,7 @@ async function profileOf(runtime: Runtime, userId: number, mark: string): Promis
   const known = opened.get(userId)
   if (known?.mark === mark) return known.profile
   const user = await findUser(runtime.db, userId)
-  const profile = openProfile(runtime.vault, user?.profileSealed ?? null)
+  const profile = await openProfile(runtime, runtime.db, user?.profileSealed ?? null)
   if (opened.size >= MOST_PROFILES) opened.clear()
   // Changed between the two reads: then the mark is not of this profile, and the next call reads again.
   opened.set(userId, { mark, profile })

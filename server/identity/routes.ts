@@ -19,7 +19,7 @@ export function identityRoutes(runtime: Runtime, body: RequestHandler[]): Router
   router.patch('/v1/me', ...body, async (request, response) => {
     const access = await authenticate(runtime, request, response)
     const { profileSealed } = await changeProfile(runtime, access.session.userId, parse(profileChange, request.body))
-    sendJson(response, userView(runtime, seenUser(access), openProfile(runtime.vault, profileSealed)))
+    sendJson(response, userView(runtime, seenUser(access), await openProfile(runtime, runtime.db, profileSealed)))
   })
   router.delete('/v1/me', async (request, response) => {
     const access = await authenticate(runtime, request, response)

@@ -5,6 +5,7 @@ import { methodNotAllowed, parse, sendJson } from '#server/http/answer.ts'
 import { authenticate, originOf } from '#server/http/authenticate.ts'
 import type { Runtime } from '#server/runtime.ts'
 import { inTurn } from '#server/signature/inTurn.ts'
+import { guess } from '#server/traffic/guess.ts'
 import { requestLink } from './link.ts'
 import { confirmLink, linkConfirmation } from './linkConfirm.ts'
 import { mailLinkCode } from './linkMail.ts'
@@ -31,7 +32,9 @@ export function linkRoutes(runtime: Runtime, body: RequestHandler[]): Router {
     const access = await authenticate(runtime, request, response)
     const input = parse(linkConfirmation, request.body)
     const origin = originOf(runtime, request)
-    const { user, profile, absorbed } = await inTurn(runtime, access, () => confirmLink(runtime, access, input, origin))
+    const { user, profile, absorbed } = await guess(runtime, access.app, origin, () =>
+      inTurn(runtime, access, () => confirmLink(runtime, access, input, origin)),
+    )
     const { id: userId, createdAt } = user
     sendJson(response, {
       user: userView(runtime, { userId, createdAt }, profile),

@@ -1,4 +1,5 @@
-import { and, asc, count, desc, eq, gt, inArray, isNotNull, isNull, lt, max } from 'drizzle-orm'
+import { and, asc, count, eq, gt, inArray, isNotNull, isNull, max } from 'drizzle-orm'
+import { byAge, type Place } from '#server/db/byAge.ts'
 import type { Reader } from '#server/db/database.ts'
 import { apps, identities, sessions, users } from '#server/db/schema.ts'
 
@@ -45,13 +46,14 @@ const usersWhere = (filter: UserFilter) =>
   )
 
 /** Users, newest first, each with its app; `before` is the last of the page before. */
-export function listUsers(db: Reader, page: UserFilter & { before?: number | undefined; limit: number }) {
+export function listUsers(db: Reader, page: UserFilter & Partial<Place> & { limit: number }) {
+  const { from, order } = byAge(users.id, { newestFirst: true, ...page })
   return db
     .select({ user: users, app: { id: apps.id, name: apps.name } })
     .from(users)
     .innerJoin(apps, eq(apps.id, users.appId))
-    .where(and(usersWhere(page), page.before === undefined ? undefined : lt(users.id, page.before)))
-    .orderBy(desc(users.id))
+    .where(and(usersWhere(page), from))
+    .orderBy(order)
     .limit(page.limit)
 }
 

@@ -1,6 +1,6 @@
 import { and, asc, eq, sql } from 'drizzle-orm'
 import type { Reader, Transaction } from '#server/db/database.ts'
-import { blocks, findings, identities, profiles, users } from '#server/db/schema.ts'
+import { blocks, findings, identities, personalKeys, profiles, users } from '#server/db/schema.ts'
 import { param, statement } from '#server/db/statement.ts'
 
 export type UserRow = typeof users.$inferSelect
@@ -16,6 +16,9 @@ const lookup = statement('identity_lookup', (db) =>
       publicKey: identities.publicKey,
       blockedAt: users.blockedAt,
       profileSealed: users.profileSealed,
+      // The key that the profile is sealed under, found by the tag that stands in front of it (secret/vault.ts).
+      keySealed: sql<Buffer | null>`(select ${personalKeys.sealed} from ${personalKeys}
+        where ${personalKeys.tag} = substr(${users.profileSealed}, 2, 8))`.mapWith(personalKeys.sealed),
       createdAt: users.createdAt,
     })
     .from(identities)
@@ -105,15 +108,27 @@ export async function deleteUserBlocks(tx: Transaction, userId: number): Promise
   await tx.delete(blocks).where(and(eq(blocks.userId, userId), eq(blocks.effect, 'block')))
 }
 
-/** Binds the handles that a wallet owns to the person who owns the wallet now. */
-export async function adoptProfiles(
+const owned = statement('profiles_owned', (db) =>
+  db
+    .select({ id: profiles.id, dataSealed: profiles.dataSealed })
+    .from(profiles)
+    .where(
+      and(eq(profiles.appId, param(profiles.appId, 'appId')), eq(profiles.ownedBy, param(profiles.ownedBy, 'address'))),
+    ),
+)
+
+/** The handles that a wallet owns, whoever had it. */
+export function listOwned(db: Reader, wallet: { appId: number; address: string }) {
+  return owned(db, wallet)
+}
+
+/** Gives a handle to the person who owns its wallet now. */
+export async function adoptProfile(
   tx: Transaction,
-  wallet: { appId: number; address: string; userId: number },
+  id: number,
+  change: { userId: number; dataSealed: Buffer },
 ): Promise<void> {
-  await tx
-    .update(profiles)
-    .set({ userId: wallet.userId })
-    .where(and(eq(profiles.appId, wallet.appId), eq(profiles.ownedBy, wallet.address)))
+  await tx.update(profiles).set(change).where(eq(profiles.id, id))
 }
 
 export async function deleteIdentity(tx: Transaction, id: number): Promise<void> {

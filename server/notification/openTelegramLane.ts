@@ -23,6 +23,7 @@ export async function openTelegramLane(
   const bot = botOf(runtime, app)
   return {
     id,
+    appId: app.id,
     open: app.secrets.botToken !== undefined && !app.disabled,
     rate: RATE,
     concurrency: CONCURRENCY,

@@ -4,11 +4,20 @@ import { insertDelivery, type NewDelivery } from '#server/delivery/store.ts'
 import type { Group } from '#server/event/catalogue.ts'
 import { listSubjects } from '#server/event/store.ts'
 import type { Runtime } from '#server/runtime.ts'
+import { addressOf, mailToPerson } from './mail.ts'
 import { isWanted, type Channel, type Choices } from './preferences.ts'
 import { findPreferences } from './store.ts'
 import { telegramLane } from './telegramLane.ts'
 
-export type OwedToPerson = { eventId: number; userId: number; app: App; group: Group; now: Date }
+export type OwedToPerson = {
+  eventId: number
+  userId: number
+  app: App
+  group: Group
+  now: Date
+  /** As rendered for the person, and in which language. */
+  texts: { title: string; body: string; locale: string }
+}
 
 /**
  * Writes what an event makes us owe to the person it is about: one row for each channel that the app offers. What is not sent has a row
@@ -45,5 +54,12 @@ export async function oweToPerson(runtime: Runtime, tx: Transaction, owed: OwedT
       runtime.outbox.wake(lane)
     }
   }
-  if (email) await write('email', { reason: wanted('email') ? 'no_mail' : 'preference' })
+  if (email) {
+    const to = wanted('email') ? await addressOf(runtime, tx, app, userId) : { reason: 'preference' }
+    if ('reason' in to) await write('email', to)
+    else {
+      const deliveryId = await write('email', { status: 'pending', nextAt: now, finishedAt: null })
+      await mailToPerson(runtime, tx, { ...owed, to: to.address, deliveryId })
+    }
+  }
 }

@@ -5,6 +5,8 @@ import { AppError } from '#server/error.ts'
 import { methodNotAllowed, parse, sendJson } from '#server/http/answer.ts'
 import { authenticate } from '#server/http/authenticate.ts'
 import type { Runtime } from '#server/runtime.ts'
+import type { Access } from '#server/token/verifyAccess.ts'
+import { addressOf } from './mail.ts'
 import { choicesInput, describeChoices, type Choices } from './preferences.ts'
 import { showNotification } from './show.ts'
 import { findPreferences, listInbox, markRead, savePreferences } from './store.ts'
@@ -17,21 +19,20 @@ export function notificationRoutes(runtime: Runtime, body: RequestHandler[]): Ro
 
   router.get(inbox, async (request, response) => {
     const access = await authenticate(runtime, request, response)
-    const { limit, cursor } = parse(z.object(pageInput), request.query)
+    const { limit, cursor } = parse(z.object({ limit: pageInput.limit, cursor: pageInput.cursor }), request.query)
     const before = readCursor(z.tuple([z.number().int()]), cursor)?.[0]
     const rows = await listInbox(runtime.db, access.session.userId, {
       limit: limit + 1,
       ...(before !== undefined && { before }),
     })
-    sendJson(
-      response,
-      page(
-        rows,
-        limit,
-        (row) => showNotification(runtime, row),
-        (row) => [row.id],
-      ),
+    const listed = page(
+      rows,
+      limit,
+      (row) => row,
+      (row) => [row.id],
     )
+    const items = await Promise.all(listed.items.map((row) => showNotification(runtime, row)))
+    sendJson(response, { ...listed, items })
   })
   router.all(inbox, methodNotAllowed('GET'))
 
@@ -54,16 +55,18 @@ export function notificationRoutes(runtime: Runtime, body: RequestHandler[]): Ro
   router.all(`${inbox}/read`, methodNotAllowed('POST'))
 
   const preferences = '/v1/me/notification-preferences'
-  const show = async (userId: number) => {
+  const show = async ({ app, session: { userId } }: Access) => {
     const row = await findPreferences(runtime.db, userId)
+    const mail = await addressOf(runtime, runtime.db, app, userId)
     return {
       preferences: describeChoices(JSON.parse(row?.choices ?? '{}') as Choices),
       telegram: { reachable: !row?.telegramEndedAt, since: row?.telegramEndedAt?.toISOString() ?? null },
+      email: { reachable: 'address' in mail, reason: 'reason' in mail ? mail.reason : null },
     }
   }
   router.get(preferences, async (request, response) => {
     const access = await authenticate(runtime, request, response)
-    sendJson(response, await show(access.session.userId))
+    sendJson(response, await show(access))
   })
   router.put(preferences, ...body, async (request, response) => {
     const access = await authenticate(runtime, request, response)
@@ -71,7 +74,7 @@ export function notificationRoutes(runtime: Runtime, body: RequestHandler[]): Ro
     // Whoever chooses anew may have let the bot write again; the next message finds out.
     const change = { choices: JSON.stringify(choices), telegramEndedAt: null, telegramEndReason: null }
     await runtime.db.transaction((tx) => savePreferences(tx, access.session.userId, change))
-    sendJson(response, await show(access.session.userId))
+    sendJson(response, await show(access))
   })
   router.all(preferences, methodNotAllowed('GET, PUT'))
   return router

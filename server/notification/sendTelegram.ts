@@ -3,6 +3,7 @@ import type { Attempt } from '#server/delivery/lane.ts'
 import type { ClaimedEvent } from '#server/delivery/store.ts'
 import { readPayload } from '#server/event/payload.ts'
 import { listSubjects } from '#server/event/store.ts'
+import { openPersonal, sealFor } from '#server/personal/seal.ts'
 import type { Runtime } from '#server/runtime.ts'
 import { judgeAnswer, type BotAnswer } from './telegramAnswer.ts'
 import { telegramText } from './telegramText.ts'
@@ -34,7 +35,7 @@ export async function sendTelegram(runtime: Runtime, app: App, bot: Bot, event: 
   if (bot.lastTo.size >= MOST_CHATS) bot.lastTo.clear()
   bot.lastTo.set(chat, performance.now())
 
-  const payload = readPayload(runtime.vault.open(event.payloadSealed, 'events.payload'))
+  const payload = readPayload(await openPersonal(runtime, runtime.db, event.payloadSealed, 'events.payload'))
   const answer = await runtime.outbound.request({
     url: `${runtime.config.telegramApiUrl}/bot${app.secrets.botToken}/sendMessage`,
     method: 'POST',
@@ -66,7 +67,7 @@ export async function sendTelegram(runtime: Runtime, app: App, bot: Bot, event: 
     ...common,
     outcome,
     status: answer.status,
-    exchangeSealed: runtime.vault.seal(JSON.stringify(exchange), 'attempts.exchange'),
+    exchangeSealed: await sealFor(runtime, runtime.db, event.userId, JSON.stringify(exchange), 'attempts.exchange'),
     verdict,
     ...(outcome === 'unreachable' && {
       unreachable: { userId: event.userId!, reason: said?.description?.slice(0, 200) ?? 'Forbidden' },
@@ -78,7 +79,7 @@ export async function sendTelegram(runtime: Runtime, app: App, bot: Bot, event: 
 async function chatOf(runtime: Runtime, userId: number | null): Promise<string | undefined> {
   if (userId === null) return undefined
   const found = (await listSubjects(runtime.db, userId)).find(({ kind }) => kind === 'telegram')
-  return found && runtime.vault.open(found.subjectSealed, 'identities.subject')
+  return found && openPersonal(runtime, runtime.db, found.subjectSealed, 'identities.subject')
 }
 
 function readAnswer(body: Buffer): BotAnswer | undefined {

@@ -48,11 +48,6 @@ export function listInbox(db: Reader, userId: number, page: { before?: number; a
 
 export type InboxRow = Awaited<ReturnType<typeof listInbox>>[number]
 
-export async function lastInInbox(db: Reader, userId: number): Promise<number> {
-  const [row] = await listInbox(db, userId, { limit: 1 })
-  return row?.id ?? 0
-}
-
 /** Marks a person's notifications as read, up to one of them; returns how many were not yet. */
 export async function markRead(tx: Transaction, userId: number, upTo: number, now: Date): Promise<number> {
   const rows = await tx

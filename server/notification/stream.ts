@@ -4,13 +4,17 @@ import { bearerToken } from '#server/http/authenticate.ts'
 import type { Runtime } from '#server/runtime.ts'
 import { verifyAccess, type Access } from '#server/token/verifyAccess.ts'
 import { showNotification } from './show.ts'
-import { lastInInbox, listInbox } from './store.ts'
+import { listInbox } from './store.ts'
 
 /** How often it looks for what other processes recorded, and whether the session still lives. */
 const LOOK_EVERY_MS = 2_000
 const BEAT_EVERY_MS = 15_000
 const MOST_STREAMS = 5
 const MOST_AT_ONCE = 100
+/** Something is told of inside its transaction: it is looked for when that may be over, and again when it took long. */
+const LOOK_AFTER_MS = [10, 100, 400]
+/** On PostgreSQL an event with a lower number can be committed after one with a higher; none takes this long. */
+const LATE_MS = 15_000
 
 const open = new WeakMap<Runtime, Map<number, number>>()
 
@@ -35,10 +39,20 @@ export async function streamInbox(
       retryAfter: 5,
     })
   counts.set(userId, own + 1)
+  let over = false
+  response.on('close', () => {
+    over = true
+    const left = (counts.get(userId) ?? 1) - 1
+    if (left > 0) counts.set(userId, left)
+    else counts.delete(userId)
+  })
 
-  const last = request.headers['last-event-id']
-  const missed = typeof last === 'string' ? runtime.vault.ids.parse('evt', last) : undefined
-  let seen = missed ?? (await lastInInbox(runtime.db, userId))
+  const named = request.headers['last-event-id']
+  const missed = typeof named === 'string' ? runtime.vault.ids.parse('evt', named) : undefined
+  /** Up to here everything has been shown and nothing more can come; what was shown beyond, with when it was recorded. */
+  const shown = new Map<number, number>()
+  let settled = missed ?? (await passed(runtime, userId, shown))
+  let last = Math.max(settled, ...shown.keys())
   response.writeHead(200, {
     'content-type': 'text/event-stream; charset=utf-8',
     'cache-control': 'no-store',
@@ -56,18 +70,33 @@ export async function streamInbox(
     looking = true
     do {
       again = false
-      const rows = await listInbox(runtime.db, userId, { after: seen, limit: MOST_AT_ONCE })
+      const limit = MOST_AT_ONCE + shown.size
+      const rows = await listInbox(runtime.db, userId, { after: settled, limit })
+      // Whoever is gone is written to no more.
+      if (over || response.writableEnded) return
       for (const row of rows) {
-        const notification = showNotification(runtime, row)
-        response.write(`id: ${notification.id}\nevent: notification\ndata: ${JSON.stringify(notification)}\n\n`)
-        seen = row.id
+        if (shown.has(row.id)) continue
+        shown.set(row.id, row.createdAt.getTime())
+        last = Math.max(last, row.id)
+        const notification = await showNotification(runtime, row)
+        // The highest number so far, so that one that came late does not bring the others again.
+        const id = runtime.vault.ids.seal('evt', last)
+        response.write(`id: ${id}\nevent: notification\ndata: ${JSON.stringify(notification)}\n\n`)
       }
-      again ||= rows.length === MOST_AT_ONCE
+      const late = runtime.now().getTime() - LATE_MS
+      for (const [id, createdAt] of [...shown].sort(([a], [b]) => a - b)) {
+        if (createdAt > late) break
+        shown.delete(id)
+        settled = id
+      }
+      again ||= rows.length === limit
     } while (again)
     looking = false
   }
   const end = () => response.end()
-  const stopListening = runtime.outbox.listen(userId, () => setTimeout(() => void look().catch(end), 10))
+  const stopListening = runtime.outbox.listen(userId, () => {
+    for (const ms of LOOK_AFTER_MS) setTimeout(() => void look().catch(end), ms).unref()
+  })
   let beatAt = performance.now()
   const ticking = setInterval(() => {
     if (runtime.stopping) return void end()
@@ -77,12 +106,22 @@ export async function streamInbox(
     }
     Promise.resolve(verifyAccess(runtime, token)).then(look).catch(end)
   }, LOOK_EVERY_MS)
-  response.on('close', () => {
+  const close = () => {
     clearInterval(ticking)
     stopListening()
-    const left = (counts.get(userId) ?? 1) - 1
-    if (left > 0) counts.set(userId, left)
-    else counts.delete(userId)
-  })
+  }
+  if (over) return void close()
+  response.on('close', close)
   if (missed !== undefined) await look()
+}
+
+/** Up to where a person's inbox is settled now; what is younger is noted in `shown`, because it is not to be brought. */
+async function passed(runtime: Runtime, userId: number, shown: Map<number, number>): Promise<number> {
+  const late = runtime.now().getTime() - LATE_MS
+  const rows = await listInbox(runtime.db, userId, { limit: MOST_AT_ONCE })
+  for (const { id, createdAt } of rows) {
+    if (createdAt.getTime() <= late) return id
+    shown.set(id, createdAt.getTime())
+  }
+  return rows.length === MOST_AT_ONCE ? rows.at(-1)!.id : 0
 }

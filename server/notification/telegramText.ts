@@ -10,6 +10,7 @@ export function telegramText({ title, body }: { title: string; body: string }): 
 }
 
 function cut(text: string, most: number): string {
-  const characters = [...text]
-  return characters.length <= most ? text : `${characters.slice(0, most - 1).join('')}…`
+  if (text.length <= most) return text
+  // Telegram counts UTF-16 units; half of a pair would be no character.
+  return `${text.slice(0, most - 1).replace(/[\uD800-\uDBFF]$/, '')}…`
 }

@@ -1,13 +1,18 @@
 import * as z from 'zod'
 import { AppError } from '#server/error.ts'
 import {
+  assertAhead,
   countedPageOf,
   instant,
   instantInput,
   MOST_COUNTED,
+  inOrder,
   page,
   pageInput,
-  readCursor,
+  pageOf,
+  placeOf,
+  shortPage,
+  shortPageInput,
 } from '#server/console/page.ts'
 import { procedure, publicProcedure, rest, router } from '#server/console/trpc.ts'
 import type { Runtime } from '#server/runtime.ts'
@@ -26,7 +31,7 @@ import {
   type AuditRow,
   type OperatorRow,
 } from './store.ts'
-import { createOperatorToken, removeOperatorToken } from './tokens.ts'
+import { createOperatorToken, removeOperatorToken, tokenName } from './tokens.ts'
 import { verifyAudit } from './audit.ts'
 
 const operatorShape = z.object({
@@ -155,12 +160,13 @@ function noticesOf(runtime: Runtime): { level: 'info' | 'warning'; text: string 
 export const operatorsRouter = router({
   list: procedure('own')
     .meta(rest('GET', '/operators', 'Operators', 'List the operators'))
-    .input(z.object({}))
-    .output(z.object({ items: z.array(listedOperator), nextCursor: z.string().nullable() }))
-    .query(async ({ ctx }) => {
+    .input(z.object({ ...shortPageInput, sort: pageInput.sort }))
+    .output(pageOf(listedOperator))
+    .query(async ({ ctx, input }) => {
       assertSeesAll(ctx.operator)
-      const rows = await listOperators(ctx.runtime.db)
-      return { items: rows.map((row) => showListed(ctx.runtime, row)), nextCursor: null }
+      const rows = inOrder(await listOperators(ctx.runtime.db), input.sort, 'createdAt')
+      const { items, nextCursor } = shortPage(rows, input)
+      return { items: items.map((row) => showListed(ctx.runtime, row)), nextCursor }
     }),
 
   create: procedure('own')
@@ -218,10 +224,10 @@ const tokenShape = z.object({
 export const operatorTokensRouter = router({
   list: procedure('view')
     .meta(rest('GET', '/operator-tokens', 'Operators', 'List your own API tokens'))
-    .input(z.object({}))
-    .output(z.object({ items: z.array(tokenShape), nextCursor: z.string().nullable() }))
-    .query(async ({ ctx }) => {
-      const rows = await listOperatorTokens(ctx.runtime.db, ctx.operator.id)
+    .input(z.object({ ...shortPageInput, sort: pageInput.sort }))
+    .output(pageOf(tokenShape))
+    .query(async ({ ctx, input }) => {
+      const rows = inOrder(await listOperatorTokens(ctx.runtime.db, ctx.operator.id), input.sort, 'createdAt')
       const items = rows.map((row) => ({
         id: ctx.runtime.vault.ids.seal('opt', row.id),
         name: row.name ?? '',
@@ -229,14 +235,15 @@ export const operatorTokensRouter = router({
         lastUsedAt: row.lastUsedAt.toISOString(),
         expiresAt: row.expiresAt?.toISOString() ?? null,
       }))
-      return { items, nextCursor: null }
+      return shortPage(items, input)
     }),
 
   create: procedure('view')
     .meta(rest('POST', '/operator-tokens', 'Operators', 'Make an API token with your own role; it is shown once'))
-    .input(z.strictObject({ name: z.string().trim().min(1).max(100), expiresAt: instantInput.optional() }))
+    .input(z.strictObject({ name: tokenName, expiresAt: instantInput.optional() }))
     .output(z.object({ id: z.string(), token: z.string() }))
     .mutation(async ({ ctx, input }) => {
+      assertAhead(ctx.runtime.now(), input.expiresAt)
       const { row, token } = await createOperatorToken(ctx.runtime, ctx.actor, {
         operatorId: ctx.operator.id,
         ...input,
@@ -315,13 +322,13 @@ export const auditRouter = router({
     )
     .output(countedPageOf(auditShape))
     .query(async ({ ctx, input }) => {
-      const before = readCursor(z.tuple([z.number().int()]), input.cursor)?.[0]
+      const place = placeOf(input)
       const target = input.target === undefined ? undefined : findTarget(ctx.runtime, input.target)
       if (target === 'unknown') return { items: [], nextCursor: null, total: 0 }
-      const { limit, cursor: _, ...asked } = input
+      const { limit, cursor: _, sort: __, ...asked } = input
       const filter = { ...asked, target, only: ctx.operator.appIds }
       const [rows, total] = await Promise.all([
-        listAudit(ctx.runtime.db, { ...filter, before, limit: limit + 1 }),
+        listAudit(ctx.runtime.db, { ...filter, ...place, limit: limit + 1 }),
         countAudit(ctx.runtime.db, filter, MOST_COUNTED),
       ])
       const listed = page(

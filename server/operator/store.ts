@@ -1,4 +1,5 @@
-import { and, asc, count, desc, eq, gt, gte, inArray, lt, lte, or, sql } from 'drizzle-orm'
+import { and, asc, count, desc, eq, gt, gte, inArray, lte, or, sql } from 'drizzle-orm'
+import { byAge, type Place } from '#server/db/byAge.ts'
 import type { Reader, Transaction } from '#server/db/database.ts'
 import { auditLog, facts, operators, operatorTokens } from '#server/db/schema.ts'
 import { param, statement } from '#server/db/statement.ts'
@@ -54,15 +55,13 @@ function auditWhere(filter: AuditFilter) {
 }
 
 /** Entries, newest first; `before` is the last of the page before. */
-export function listAudit(
-  db: Reader,
-  page: AuditFilter & { before?: number | undefined; limit: number },
-): PromiseLike<AuditRow[]> {
+export function listAudit(db: Reader, page: AuditFilter & Place & { limit: number }): PromiseLike<AuditRow[]> {
+  const { from, order } = byAge(auditLog.id, page)
   return db
     .select()
     .from(auditLog)
-    .where(and(auditWhere(page), page.before === undefined ? undefined : lt(auditLog.id, page.before)))
-    .orderBy(desc(auditLog.id))
+    .where(and(auditWhere(page), from))
+    .orderBy(order)
     .limit(page.limit)
 }
 

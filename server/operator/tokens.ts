@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import * as z from 'zod'
 import type { Transaction } from '#server/db/database.ts'
 import { AppError } from '#server/error.ts'
 import type { Runtime } from '#server/runtime.ts'
@@ -12,6 +13,9 @@ import {
   touchOperatorToken,
   type OperatorTokenRow,
 } from './store.ts'
+
+/** What an API token is for, in its owner's words. */
+export const tokenName = z.string().trim().min(1).max(100)
 
 /** A cookie's session ends after this long in any case, and after this long without use (NIST SP 800-63B AAL2, the stricter reading). */
 export const COOKIE_TTL_MS = 12 * 3_600_000

@@ -13,18 +13,18 @@ export async function createProfile(runtime: Runtime, access: Access, input: New
   const { handle, address } = input
   if ((await ownAddress(runtime, access)) !== address) throw profileNotOwned()
   const now = runtime.now()
-  const row = await runtime.db.transaction((tx) =>
+  const row = await runtime.db.transaction(async (tx) =>
     insertProfile(tx, {
       appId: access.app.id,
       userId: access.session.userId,
       handle,
       handleKey: handleKey(handle),
       ownedBy: address,
-      dataSealed: sealData(runtime.vault, {}),
+      dataSealed: await sealData(runtime, tx, access.session.userId, {}),
       createdAt: now,
       updatedAt: now,
     }),
   )
   if (!row) throw new AppError('conflict', 'This handle is taken')
-  return openProfile(runtime.vault, row)
+  return openProfile(runtime, runtime.db, row)
 }

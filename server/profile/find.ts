@@ -9,11 +9,11 @@ const MOST_LISTED = 100
 /** The profile with this handle, in any case. */
 export async function findProfile(runtime: Runtime, app: App, handle: string): Promise<Profile | undefined> {
   const row = await findByHandle(runtime.db, app.id, handleKey(handle))
-  return row && openProfile(runtime.vault, row)
+  return row && openProfile(runtime, runtime.db, row)
 }
 
 /** The profiles that an address owns, oldest first. */
 export async function listProfiles(runtime: Runtime, app: App, address: string): Promise<Profile[]> {
   const rows = await listByOwner(runtime.db, app.id, address, MOST_LISTED)
-  return rows.map((row) => openProfile(runtime.vault, row))
+  return Promise.all(rows.map((row) => openProfile(runtime, runtime.db, row)))
 }

@@ -1,4 +1,5 @@
 import { AppError } from '#server/error.ts'
+import { openPersonal } from '#server/personal/seal.ts'
 import type { Runtime } from '#server/runtime.ts'
 import type { Access } from '#server/token/verifyAccess.ts'
 import { findWallet } from './store.ts'
@@ -9,7 +10,7 @@ import { findWallet } from './store.ts'
  */
 export async function ownAddress(runtime: Runtime, access: Access): Promise<string | undefined> {
   const sealed = await findWallet(runtime.db, access.session.identityId)
-  return sealed && runtime.vault.open(sealed, 'identities.subject')
+  return sealed && openPersonal(runtime, runtime.db, sealed, 'identities.subject')
 }
 
 export const profileNotOwned = () =>

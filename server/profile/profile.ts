@@ -1,5 +1,6 @@
 import * as z from 'zod'
-import type { Vault } from '#server/secret/vault.ts'
+import type { Reader } from '#server/db/database.ts'
+import { openPersonal, sealFor, type Keeper } from '#server/personal/seal.ts'
 import type { ProfileRow } from './store.ts'
 
 /** Seen by everybody, so no line break or other control character may hide in it. */
@@ -50,15 +51,22 @@ export type ProfileChange = z.infer<typeof profileChange>
 /** A profile as everybody may see it. `profileId` is the name that Nabi has for `id`. */
 export type Profile = { id: string; profileId: string; handle: string; ownedBy: string } & ProfileData
 
-export function openProfile(vault: Vault, row: ProfileRow): Profile {
-  const id = vault.ids.seal('pro', row.id)
-  return { ...openData(vault, row.dataSealed), id, profileId: id, handle: row.handle, ownedBy: row.ownedBy }
+export async function openProfile(keeper: Keeper, db: Reader, row: ProfileRow): Promise<Profile> {
+  const id = keeper.vault.ids.seal('pro', row.id)
+  return {
+    ...(await openData(keeper, db, row.dataSealed)),
+    id,
+    profileId: id,
+    handle: row.handle,
+    ownedBy: row.ownedBy,
+  }
 }
 
-export const sealData = (vault: Vault, data: ProfileData): Buffer => vault.seal(JSON.stringify(data), 'profiles.data')
+export const sealData = (keeper: Keeper, db: Reader, userId: number, data: ProfileData): Promise<Buffer> =>
+  sealFor(keeper, db, userId, JSON.stringify(data), 'profiles.data')
 
-export const openData = (vault: Vault, sealed: Buffer): ProfileData =>
-  JSON.parse(vault.open(sealed, 'profiles.data')) as ProfileData
+export const openData = async (keeper: Keeper, db: Reader, sealed: Buffer): Promise<ProfileData> =>
+  JSON.parse(await openPersonal(keeper, db, sealed, 'profiles.data')) as ProfileData
 
 /** Handles that differ in case only are the same. */
 export const handleKey = (handle: string): string => handle.toLowerCase()

@@ -21,9 +21,14 @@ export async function updateProfile(runtime: Runtime, access: Access, input: Pro
     const row = await findProfileRow(tx, id)
     if (!row || row.appId !== access.app.id) throw notFound()
     if (row.ownedBy !== address) throw profileNotOwned()
-    const dataSealed = sealData(vault, merge(openData(vault, row.dataSealed), input.data))
+    const dataSealed = await sealData(
+      runtime,
+      tx,
+      row.userId,
+      merge(await openData(runtime, tx, row.dataSealed), input.data),
+    )
     await updateData(tx, id, dataSealed, now)
-    return openProfile(vault, { ...row, dataSealed })
+    return openProfile(runtime, tx, { ...row, dataSealed })
   })
 }
 

@@ -45,11 +45,13 @@ export function ids(key: KeyObject): Ids {
   const cipher = createCipheriv('aes-256-ecb', key, null).setAutoPadding(false)
   const decipher = createDecipheriv('aes-256-ecb', key, null).setAutoPadding(false)
 
+  const plain = Buffer.alloc(16)
+
   function block(kind: string, id: number, counter = 0): Buffer {
-    const plain = Buffer.alloc(16)
-    plain.write(kind, 0, 4, 'latin1')
+    for (let at = 0; at < 4; at++) plain[at] = at < kind.length ? kind.charCodeAt(at) : 0
     plain.writeUInt32BE(counter, 4)
-    plain.writeBigUInt64BE(BigInt(id), 8)
+    plain.writeUInt32BE(Math.floor(id / 2 ** 32), 8)
+    plain.writeUInt32BE(id % 2 ** 32, 12)
     return cipher.update(plain)
   }
 

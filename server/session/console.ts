@@ -74,7 +74,7 @@ export async function showSession(runtime: Runtime, row: ListedSession): Promise
   return {
     id: ids.seal('ses', session.id),
     app: { id: ids.seal('app', row.app.id), name: row.app.name },
-    user: { id: ids.seal('usr', session.userId), label: userLabel(runtime.vault, row.userProfile, row.subject) },
+    user: { id: ids.seal('usr', session.userId), label: await userLabel(runtime, row.userProfile, row.subject) },
     method: session.method,
     status: session.endedAt || over ? 'ended' : 'active',
     ip: session.ip,
@@ -254,18 +254,16 @@ export const sessionsRouter = router({
           )
         }
       }
-      const revoked = await revokeMany(runtime, chosen ? [where, withIds(chosen)] : [where], {
-        reason: 'revoked_by_operator',
-        by: actor.label,
-      })
-      await runtime.db.transaction((tx) =>
+      const end = { reason: 'revoked_by_operator', by: actor.label } as const
+      // Written with what it tells of, so that neither is there without the other whenever the process ends.
+      const revoked = await revokeMany(runtime, chosen ? [where, withIds(chosen)] : [where], end, (tx, ended) =>
         recordAudit(tx, {
           at: now,
           actor,
           action: 'session.revoke_many',
           ...(filter.appId !== undefined && filter.appId > 0 && { appId: filter.appId }),
           after: {
-            revoked,
+            revoked: ended,
             ...(input.ids ? { ids: input.ids } : { filter: input.filter }),
             ...(input.reason && { reason: input.reason }),
           },

@@ -1,9 +1,9 @@
-import { randomBytes } from 'node:crypto'
 import type { App } from '#server/app/app.ts'
 import type { Transaction } from '#server/db/database.ts'
 import { AppError } from '#server/error.ts'
 import type { Runtime } from '#server/runtime.ts'
 import { hashSecret } from '#server/secret/opaque.ts'
+import { freshBytes } from '#server/secret/random.ts'
 import { timedOut, type SessionRow, type SignInMethod } from './session.ts'
 import { endSession, insertSession, listSeated } from './store.ts'
 import { tellEnded, type Ending } from './tell.ts'
@@ -55,7 +55,7 @@ export async function openSession(
   const evicted = living.splice(0, Math.max(0, surplus))
   for (const session of evicted) await end(session, { reason: 'limit_exceeded', at: now })
 
-  const refreshSecret = randomBytes(32)
+  const refreshSecret = freshBytes(32)
   const row = {
     appId: app.id,
     userId: input.userId,

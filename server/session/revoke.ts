@@ -66,14 +66,23 @@ export function revokeAppSessions(runtime: Runtime, appId: number, end: End): Pr
   return revokeMany(runtime, [ofApp(appId)], end)
 }
 
-/** Ends all live sessions that meet every condition, some thousands a transaction; returns how many. */
-export async function revokeMany(runtime: Runtime, where: Condition[], end: End): Promise<number> {
+/**
+ * Ends all live sessions that meet every condition, some thousands a transaction, each with whatever `also` writes about so many; returns how many.
+ * `also` is told at least once, if only of none.
+ */
+export async function revokeMany(
+  runtime: Runtime,
+  where: Condition[],
+  end: End,
+  also?: (tx: Transaction, ended: number) => Promise<void>,
+): Promise<number> {
   const at = runtime.now()
   let ended = 0
   for (;;) {
     const rows = await runtime.db.transaction(async (tx) => {
       const chunk = await endSessions(tx, where, { ...end, at }, CHUNK)
       await tellAllEnded(runtime, tx, chunk, { reason: end.reason, at })
+      if (chunk.length > 0 || ended === 0) await also?.(tx, chunk.length)
       return chunk
     })
     ended += rows.length

@@ -30,7 +30,8 @@ export function sessionRoutes(runtime: Runtime, body: RequestHandler[]): Router 
   const router = Router()
   const { ids } = runtime.vault
 
-  router.get('/v1/session', sessionCheck(runtime))
+  const check = sessionCheck(runtime)
+  router.get('/v1/session', (request, response) => check(request, response, ''))
   router.all('/v1/session', methodNotAllowed('GET'))
 
   router.get('/v1/session/events', (request, response) => sessionEvents(runtime, request, response))

@@ -27,7 +27,7 @@ export async function tellEnded(
   { id, userId, method }: EndedSession,
   { reason, at }: Ending,
 ): Promise<void> {
-  runtime.figures.count(app.id, `ended.${reason}`)
+  tx.afterCommit(() => runtime.figures.count(app.id, `ended.${reason}`))
   if (app.subscriptions.length === 0) return
   const { ids } = runtime.vault
   const content = {
@@ -51,7 +51,7 @@ export async function tellAllEnded(
   for (const [appId, own] of Map.groupBy(sessions, (session) => session.appId)) {
     const app = await appIn(runtime, tx, appId)
     if (!app || app.subscriptions.length === 0) {
-      runtime.figures.count(appId, `ended.${ending.reason}`, own.length)
+      tx.afterCommit(() => runtime.figures.count(appId, `ended.${ending.reason}`, own.length))
       continue
     }
     for (const session of own) await tellEnded(runtime, tx, app, session, ending)
@@ -66,7 +66,7 @@ export async function tellSignedIn(
   person: Pick<Person, 'isNew' | 'createdAt'>,
   session: SessionRow,
 ): Promise<void> {
-  if (person.isNew) runtime.figures.count(app.id, 'user.created')
+  if (person.isNew) tx.afterCommit(() => runtime.figures.count(app.id, 'user.created'))
   if (app.subscriptions.length === 0) return
   const { ids } = runtime.vault
   const { userId, method, ip, userAgent } = session

@@ -45,14 +45,14 @@ export async function changeQuestions(
     const wrong = before?.secret == null ? undefined : await judge(tx, userId, current, now)
     if (wrong) return wrong
     await saveSignature(tx, userId, {
-      questionsSealed: sealQuestions(vault, input.questions),
+      questionsSealed: await sealQuestions(runtime, tx, userId, input.questions),
       answers,
       questionsAt: now,
     })
     await tellByMail(runtime, tx, 'recovery_questions_updated', {
       app,
       userId,
-      to: contactOf(vault, app, user, before),
+      to: await contactOf(runtime, tx, app, user, before),
       origin,
     })
     await recordAudit(tx, {

@@ -80,18 +80,24 @@ async function renewSignature(runtime: Runtime, tx: Transaction, call: Call, sec
     wrongTries: 0,
     lockedUntil: null,
   })
-  await tellByMail(runtime, tx, 'signature_updated', { app, userId: user.id, to: mailedTo(runtime, call), origin })
+  await tellByMail(runtime, tx, 'signature_updated', {
+    app,
+    userId: user.id,
+    to: await mailedTo(runtime, tx, call),
+    origin,
+  })
   await vouchFor(runtime, tx, call)
   await audit(runtime, tx, call, 'signature.reset')
 }
 
 /** Who had the code reads the mailbox, so the address in the profile is theirs as if a login had said so. */
-async function vouchFor({ vault }: Runtime, tx: Transaction, { user, code }: Call): Promise<void> {
+async function vouchFor(runtime: Runtime, tx: Transaction, { user, code }: Call): Promise<void> {
   await tx.lock(`profile of user ${user.id}`)
   const now = await findUser(tx, user.id)
-  const profile = openProfile(vault, now?.profileSealed ?? null)
-  if (!code.emailSealed || profile.email !== openEmail(vault, code.emailSealed) || profile.emailVerified) return
-  await updateUser(tx, user.id, sealProfile(vault, { ...profile, emailVerified: true }))
+  const profile = await openProfile(runtime, tx, now?.profileSealed ?? null)
+  if (!code.emailSealed || profile.emailVerified) return
+  if (profile.email !== (await openEmail(runtime, tx, code.emailSealed))) return
+  await updateUser(tx, user.id, await sealProfile(runtime, tx, user.id, { ...profile, emailVerified: true }))
 }
 
 async function failReset(runtime: Runtime, tx: Transaction, call: Call): Promise<AppError> {
@@ -99,7 +105,12 @@ async function failReset(runtime: Runtime, tx: Transaction, call: Call): Promise
   const until = new Date(now.getTime() + CODE_LOCKED_S * 1000)
   await deleteCode(tx, user.id)
   await saveSignature(tx, user.id, { resetLockedUntil: until })
-  await tellByMail(runtime, tx, 'signature_reset_failed', { app, userId: user.id, to: mailedTo(runtime, call), origin })
+  await tellByMail(runtime, tx, 'signature_reset_failed', {
+    app,
+    userId: user.id,
+    to: await mailedTo(runtime, tx, call),
+    origin,
+  })
   const ended = await endUserSessions(runtime, tx, user.id, { reason: 'signature_reset_failed', at: now })
   await audit(runtime, tx, call, 'signature.reset_failed', { endedSessions: ended })
   return resetLocked(until, now)
@@ -112,8 +123,9 @@ function audit(runtime: Runtime, tx: Transaction, call: Call, action: string, af
 }
 
 /** The same mailbox that got the code, whatever the profile says by now. */
-function mailedTo({ vault }: Runtime, { code, user }: Call): Contact | undefined {
-  return code.emailSealed ? addressee(vault, user, openEmail(vault, code.emailSealed)) : undefined
+async function mailedTo(runtime: Runtime, tx: Transaction, { code, user }: Call): Promise<Contact | undefined> {
+  if (!code.emailSealed) return undefined
+  return addressee(runtime, tx, user, await openEmail(runtime, tx, code.emailSealed))
 }
 
 const isLive = (code: SignatureCodeRow | undefined, now: Date): code is SignatureCodeRow =>

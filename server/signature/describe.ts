@@ -25,8 +25,8 @@ export async function describeSignature(runtime: Runtime, userId: number): Promi
   return {
     set: row?.secret != null,
     changedAt: row?.changedAt?.toISOString() ?? null,
-    email: (app && contactOf(runtime.vault, app, user, row)?.email) ?? null,
-    recoveryQuestions: openQuestions(runtime.vault, row?.questionsSealed ?? null),
+    email: (app && (await contactOf(runtime, runtime.db, app, user, row))?.email) ?? null,
+    recoveryQuestions: await openQuestions(runtime, runtime.db, row?.questionsSealed ?? null),
     lockedUntil: ahead(row?.lockedUntil),
     resetLockedUntil: ahead(row?.resetLockedUntil),
   }

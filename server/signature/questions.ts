@@ -1,4 +1,6 @@
 import * as z from 'zod'
+import type { Reader } from '#server/db/database.ts'
+import { openPersonal, sealFor, type Keeper } from '#server/personal/seal.ts'
 import { hashPassword, verifyPassword } from '#server/operator/password.ts'
 import type { Vault } from '#server/secret/vault.ts'
 import { keyed } from './secret.ts'
@@ -41,11 +43,16 @@ function normalize(answer: string): string {
 }
 
 /** Questions as stored. */
-export const sealQuestions = (vault: Vault, questions: RecoveryQuestions): Buffer =>
-  vault.seal(JSON.stringify(questions.map(({ question }) => question)), 'signatures.questions')
+export const sealQuestions = (
+  keeper: Keeper,
+  db: Reader,
+  userId: number,
+  questions: RecoveryQuestions,
+): Promise<Buffer> =>
+  sealFor(keeper, db, userId, JSON.stringify(questions.map(({ question }) => question)), 'signatures.questions')
 
-export const openQuestions = (vault: Vault, sealed: Buffer | null): string[] =>
-  sealed ? (JSON.parse(vault.open(sealed, 'signatures.questions')) as string[]) : []
+export const openQuestions = async (keeper: Keeper, db: Reader, sealed: Buffer | null): Promise<string[]> =>
+  sealed ? (JSON.parse(await openPersonal(keeper, db, sealed, 'signatures.questions')) as string[]) : []
 
 /** All answers as one hash: none of them can be tried without the others, and one hash is what a try costs. */
 export const hashAnswers = (vault: Vault, answers: string[]): Promise<string> => hashPassword(whole(vault, answers))

@@ -33,7 +33,7 @@ export async function requestReset(
   await limits.guess(`signature resets from ${limitKey(origin.ip)}`, PER_ORIGIN, 3_600)
   await limits.guess(`signature resets of user ${userId}`, PER_PERSON, 3_600)
   const [user, row] = [await findUser(runtime.db, userId), await findSignature(runtime.db, userId)]
-  const to = user && contactOf(vault, app, user, row)
+  const to = user && (await contactOf(runtime, runtime.db, app, user, row))
   // Counted apart, so that nobody uses up the mails of an address by writing it into their own profile.
   if (to) {
     const kind = to.verified ? 'verified' : 'unverified'
@@ -47,14 +47,14 @@ export async function requestReset(
     if (!user) throw new AppError('not_found', 'There is no such user')
     const row = await findSignature(tx, userId)
     refuseResetLocked(row, now)
-    const to = contactOf(vault, app, user, row)
+    const to = await contactOf(runtime, tx, app, user, row)
     const before = await findCode(tx, userId)
     const expiresAt = new Date(now.getTime() + CODE_TTL_S * 1000)
     await saveCode(tx, {
       userId,
       // A code that nobody was sent is no code.
       codeHash: to ? hashCode(vault, resetCodeOf(userId), code) : randomBytes(32),
-      emailSealed: sealEmail(vault, to?.email),
+      emailSealed: await sealEmail(runtime, tx, userId, to?.email),
       tries: before && before.expiresAt > now ? before.tries : 0,
       expiresAt,
     })

@@ -3,6 +3,7 @@ import * as z from 'zod'
 import { methodNotAllowed, parse, sendJson, sendNothing } from '#server/http/answer.ts'
 import { originOf, authenticate } from '#server/http/authenticate.ts'
 import type { Runtime } from '#server/runtime.ts'
+import { guess } from '#server/traffic/guess.ts'
 import { changeQuestions, questionsChange } from './changeQuestions.ts'
 import { confirmReset, resetConfirmation } from './confirm.ts'
 import { describeSignature } from './describe.ts'
@@ -22,7 +23,10 @@ export function signatureRoutes(runtime: Runtime, body: RequestHandler[]): Route
   router.put('/v1/me/signature', ...body, async (request, response) => {
     const access = await authenticate(runtime, request, response)
     const input = parse(signatureChange, request.body)
-    await inTurn(runtime, access, () => setSignature(runtime, access, input, originOf(runtime, request)))
+    const origin = originOf(runtime, request)
+    await guess(runtime, access.app, origin, () =>
+      inTurn(runtime, access, () => setSignature(runtime, access, input, origin)),
+    )
     sendNothing(response)
   })
   router.all('/v1/me/signature', methodNotAllowed('GET, PUT'))
@@ -30,7 +34,10 @@ export function signatureRoutes(runtime: Runtime, body: RequestHandler[]): Route
   router.post('/v1/me/signature/verify', ...body, async (request, response) => {
     const access = await authenticate(runtime, request, response)
     const input = parse(signatureCheck, request.body)
-    await inTurn(runtime, access, () => verifySignature(runtime, access, input, originOf(runtime, request)))
+    const origin = originOf(runtime, request)
+    await guess(runtime, access.app, origin, () =>
+      inTurn(runtime, access, () => verifySignature(runtime, access, input, origin)),
+    )
     sendJson(response, { valid: true })
   })
   router.all('/v1/me/signature/verify', methodNotAllowed('POST'))
@@ -38,7 +45,10 @@ export function signatureRoutes(runtime: Runtime, body: RequestHandler[]): Route
   router.put('/v1/me/signature/recovery-questions', ...body, async (request, response) => {
     const access = await authenticate(runtime, request, response)
     const input = parse(questionsChange, request.body)
-    await inTurn(runtime, access, () => changeQuestions(runtime, access, input, originOf(runtime, request)))
+    const origin = originOf(runtime, request)
+    await guess(runtime, access.app, origin, () =>
+      inTurn(runtime, access, () => changeQuestions(runtime, access, input, origin)),
+    )
     sendNothing(response)
   })
   router.all('/v1/me/signature/recovery-questions', methodNotAllowed('PUT'))
@@ -54,7 +64,10 @@ export function signatureRoutes(runtime: Runtime, body: RequestHandler[]): Route
   router.post('/v1/me/signature/reset/confirm', ...body, async (request, response) => {
     const access = await authenticate(runtime, request, response)
     const input = parse(resetConfirmation, request.body)
-    await inTurn(runtime, access, () => confirmReset(runtime, access, input, originOf(runtime, request)))
+    const origin = originOf(runtime, request)
+    await guess(runtime, access.app, origin, () =>
+      inTurn(runtime, access, () => confirmReset(runtime, access, input, origin)),
+    )
     sendNothing(response)
   })
   router.all('/v1/me/signature/reset/confirm', methodNotAllowed('POST'))

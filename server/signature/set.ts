@@ -39,7 +39,7 @@ export async function setSignature(
       await tellByMail(runtime, tx, 'signature_updated', {
         app,
         userId,
-        to: contactOf(vault, app, user, before),
+        to: await contactOf(runtime, tx, app, user, before),
         origin,
       })
     }
@@ -47,7 +47,7 @@ export async function setSignature(
     await saveSignature(tx, userId, {
       secret,
       changedAt: now,
-      ...(before?.secret == null && { emailSealed: sealOwnEmail(vault, user) }),
+      ...(before?.secret == null && { emailSealed: await sealOwnEmail(runtime, tx, user) }),
     })
     await recordAudit(tx, {
       at: now,

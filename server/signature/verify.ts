@@ -24,7 +24,6 @@ export async function verifySignature(
   input: z.infer<typeof signatureCheck>,
   origin: Origin,
 ): Promise<void> {
-  const { vault } = runtime
   const compared = await compare(runtime, userId, input.signature)
   if (!compared) throw notSet()
   const now = runtime.now()
@@ -35,7 +34,7 @@ export async function verifySignature(
     if (!user) throw new AppError('not_found', 'There is no such user')
     // A code under way may have gone to the address before.
     await deleteCode(tx, userId)
-    await saveSignature(tx, userId, { emailSealed: sealOwnEmail(vault, user) })
+    await saveSignature(tx, userId, { emailSealed: await sealOwnEmail(runtime, tx, user) })
     await recordAudit(tx, {
       at: now,
       actor: personActor(runtime, userId, origin),

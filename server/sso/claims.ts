@@ -47,11 +47,15 @@ function checkSubject(sub: unknown): Judgement {
   if (sub === undefined || sub === null) return fails('is missing')
   if (typeof sub !== 'string') return fails('is not a text')
   if (sub === '') return fails('is empty')
-  if (sub.length > MOST_CHARACTERS) return fails(`is longer than ${MOST_CHARACTERS} characters`)
+  if (isLonger(sub, MOST_CHARACTERS)) return fails(`is longer than ${MOST_CHARACTERS} characters`)
   // Half a character would be stored as the same replacement as any other half, and two people become one.
   if (!sub.isWellFormed()) return fails('is not valid Unicode')
   return holds('names the user')
 }
+
+/** Whether a text has more than so many characters, each counted once however it is encoded. */
+const isLonger = (text: string, most: number): boolean =>
+  text.length > 2 * most || (text.length > most && [...text].length > most)
 
 function checkIssued(iat: unknown, now: number, skew: number): Judgement {
   const at = readTime(iat)

@@ -47,7 +47,9 @@ function refusalOf(info: Awaited<ReturnType<typeof askTokenInfo>>, checks: Verif
   if (info.kind === 'refused')
     return new AppError(
       'sso_token_rejected',
-      `The server of this app does not accept the token: it answered ${info.status} instead of 200`,
+      `The server of this app does not accept the token: it answered ${info.status} instead of 200` +
+        (info.status >= 500 ? '; it may have failed, so the same token may hold later' : ''),
+      { details: { upstreamStatus: info.status } },
     )
   if (info.kind === 'failed') {
     const { code, reason, retryAfter } = info

@@ -1,25 +1,34 @@
 import { Router, type RequestHandler } from 'express'
 import { getApp } from '#server/app/app.ts'
 import { limitKey } from '#server/http/address.ts'
+import type { Handler } from '#server/http/ahead.ts'
 import { methodNotAllowed, parse, sendJson, setQuota } from '#server/http/answer.ts'
 import { originOf } from '#server/http/authenticate.ts'
+import { jsonOf } from '#server/http/body.ts'
 import type { Runtime } from '#server/runtime.ts'
 import { attempt } from '#server/traffic/attempt.ts'
 import { ssoLogin, ssoLoginInput } from './login.ts'
 
 /** An app's own users enter with a token of the app's own server. */
-export function ssoRoutes(runtime: Runtime, body: RequestHandler[]): Router {
-  const router = Router()
-  router.post('/v1/apps/:app/sso/login', ...body, async (request, response) => {
-    const app = await getApp(runtime, String(request.params['app']))
+export function ssoSignIn(runtime: Runtime): Handler {
+  return async (request, response, key) => {
+    const app = await getApp(runtime, key)
     const origin = originOf(runtime, request)
     setQuota(response, await runtime.limits.signIn(app, limitKey(origin.ip)))
-    const input = parse(ssoLoginInput, request.body)
+    const input = parse(ssoLoginInput, await jsonOf(request))
     sendJson(
       response,
       await attempt(runtime, { app, method: 'sso', ...origin, request }, () => ssoLogin(runtime, app, input, origin)),
     )
-  })
+  }
+}
+
+export function ssoRoutes(runtime: Runtime, body: RequestHandler[]): Router {
+  const router = Router()
+  const signIn = ssoSignIn(runtime)
+  router.post('/v1/apps/:app/sso/login', ...body, (request, response) =>
+    signIn(request, response, String(request.params['app'])),
+  )
   router.all('/v1/apps/:app/sso/login', methodNotAllowed('POST'))
   return router
 }

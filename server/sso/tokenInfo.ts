@@ -5,7 +5,7 @@ import type { OutboundAnswer } from '#server/http/outbound/outbound.ts'
 import type { Runtime } from '#server/runtime.ts'
 import { admits, noteFailure, noteSuccess, secondsUntilProbe } from './breaker.ts'
 import { checkClaims } from './claims.ts'
-import { noteCall } from './health.ts'
+import { noteCall, type CallOutcome } from './health.ts'
 import { tokenInfoRequest } from './request.ts'
 import { upstreamOf } from './upstream.ts'
 
@@ -86,12 +86,17 @@ async function ask(runtime: Runtime, app: App, token: string): Promise<TokenInfo
   upstream.inFlight--
   const info = 'fault' in answer ? failed(answer.fault, answer.reason) : read(answer)
   const now = runtime.now()
-  // A server that answers is up, whatever it says, unless it says that it is not.
-  if ('fault' in answer ? answer.fault !== 'too_large' : answer.status >= 500) noteFailure(breaker, now.getTime())
+  // A status other than 200 refuses the token and is no failure, so that nobody switches an app's sign-in off with tokens its server stumbles over.
+  if (info.kind === 'failed') noteFailure(breaker, now.getTime())
   else noteSuccess(breaker)
-  const accepted = info.kind === 'claims' && holds(runtime, app, info.claims)
-  noteCall(health, now, info.kind === 'failed' ? 'failed' : accepted ? 'accepted' : 'refused', answer.timings.total)
+  noteCall(health, now, outcomeOf(runtime, app, info), answer.timings.total)
   return info
+}
+
+/** How a call went, as operators see it: a server that answers 5xx is not well, whatever that means for the token. */
+function outcomeOf(runtime: Runtime, app: App, info: TokenInfo): CallOutcome {
+  if (info.kind === 'claims') return holds(runtime, app, info.claims) ? 'accepted' : 'refused'
+  return info.kind === 'refused' && info.status < 500 ? 'refused' : 'failed'
 }
 
 function failed(fault: FaultCode, reason: string): TokenInfo {

@@ -16,6 +16,10 @@ const figures = {
   ended: z.number(),
   users: z.number().describe('New ones'),
   nonces: z.number(),
+  delivered: z.number().describe('Tries to deliver that were taken'),
+  undelivered: z.number().describe('Tries to deliver that were not'),
+  mailed: z.number().describe('Mails sent, or kept where no SMTP server is set'),
+  unmailed: z.number().describe('Mails that bounced, failed, expired, were suppressed or never confirmed'),
   p50: milliseconds,
   p99: milliseconds,
 }
@@ -38,6 +42,7 @@ export const statsRouter = router({
           byMethod: counts,
           byFailure: counts,
           byEnd: counts,
+          byMail: counts,
           revocation: z.object({ measured: z.number(), p50: milliseconds, p99: milliseconds }),
         }),
       }),

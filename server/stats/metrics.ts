@@ -13,6 +13,13 @@ const counters = [
   },
   { name: 'gatehouse_nonces_total', help: 'Nonces asked for', like: /^nonce\.(\w+)$/, labels: ['outcome'] },
   { name: 'gatehouse_sessions_ended_total', help: 'Sessions that ended', like: /^ended\.(\w+)$/, labels: ['reason'] },
+  {
+    name: 'gatehouse_deliveries_total',
+    help: 'Tries to deliver an event to an endpoint or a person',
+    like: /^delivery\.(\w+)$/,
+    labels: ['outcome'],
+  },
+  { name: 'gatehouse_mails_total', help: 'What became of mails', like: /^mail\.(\w+)$/, labels: ['outcome'] },
   { name: 'gatehouse_users_created_total', help: 'New users', like: /^user\.created$/, labels: [] },
 ] as const
 

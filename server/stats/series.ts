@@ -18,6 +18,12 @@ export type Point = {
   ended: number
   users: number
   nonces: number
+  /** Tries to deliver that were taken, and that were not. */
+  delivered: number
+  undelivered: number
+  /** Mails that were sent, or kept where there is no server, and that were not and will not be. */
+  mailed: number
+  unmailed: number
   /** Milliseconds; null while there were no calls. */
   p50: number | null
   p99: number | null
@@ -35,6 +41,11 @@ export type Series = {
     ended: number
     users: number
     nonces: number
+    delivered: number
+    undelivered: number
+    mailed: number
+    unmailed: number
+    byMail: Record<string, number>
     byMethod: Record<string, number>
     byFailure: Record<string, number>
     byEnd: Record<string, number>
@@ -43,6 +54,9 @@ export type Series = {
     revocation: { measured: number; p50: number | null; p99: number | null }
   }
 }
+
+/** What belongs to an app. */
+const OF_APPS = ['signin.', 'ended.', 'nonce.', 'user.', 'delivery.', 'mail.']
 
 /** What the watch refused, apart from what failed by itself. */
 const STOPPED = new Set(['rate_limited', 'challenge_required', 'forbidden'])
@@ -64,7 +78,7 @@ export async function readSeries(
   const [first, last] = [place(span.from), place(span.to)]
   // Times of calls and of revocation belong to no app.
   const [rows, timed] = await Promise.all([
-    sumFigures(runtime.db, { step, from: first, to: last, appIds, names: ['signin.', 'ended.', 'nonce.', 'user.'] }),
+    sumFigures(runtime.db, { step, from: first, to: last, appIds, names: OF_APPS }),
     sumFigures(runtime.db, { step, from: first, to: last, appIds: [0], names: ['call.', 'revocation.'] }),
   ])
   const byPlace = Map.groupBy([...rows, ...timed], ({ at }) => at)
@@ -80,6 +94,7 @@ export async function readSeries(
       ...fold(all),
       byMethod: tally(all, /^signin\.(\w+)\.ok$/),
       byFailure: tally(all, /^signin\.\w+\.(?!ok$)(\w+)$/),
+      byMail: tally(all, /^mail\.(\w+)$/),
       byEnd: tally(all, /^ended\.(\w+)$/),
       revocation: timesOf(all, 'revocation.'),
     },
@@ -89,7 +104,10 @@ export async function readSeries(
 type Row = { name: string; n: number }
 
 function fold(rows: Row[]): Omit<Point, 'at'> {
-  const point = { signIns: 0, failures: 0, stopped: 0, evictions: 0, ended: 0, users: 0, nonces: 0 }
+  const point = {
+    ...{ signIns: 0, failures: 0, stopped: 0, evictions: 0, ended: 0, users: 0, nonces: 0 },
+    ...{ delivered: 0, undelivered: 0, mailed: 0, unmailed: 0 },
+  }
   for (const { name, n } of rows) {
     const [kind, what, outcome] = name.split('.')
     if (kind === 'signin' && what !== 'link') {
@@ -101,6 +119,9 @@ function fold(rows: Row[]): Omit<Point, 'at'> {
       if (what === 'limit_exceeded') point.evictions += n
     } else if (kind === 'nonce' && what === 'ok') point.nonces += n
     else if (kind === 'user') point.users += n
+    else if (kind === 'delivery') point[what === 'delivered' ? 'delivered' : 'undelivered'] += n
+    else if (kind === 'mail' && what !== 'put_off')
+      point[what === 'sent' || what === 'kept' ? 'mailed' : 'unmailed'] += n
   }
   const { p50, p99 } = timesOf(rows, 'call.')
   return { ...point, p50, p99 }

@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import { instant } from '#server/console/page.ts'
+import { inOrder, instant, pageInput, pageOf, shortPage, shortPageInput } from '#server/console/page.ts'
 import { procedure, rest, router } from '#server/console/trpc.ts'
 import { AppError } from '#server/error.ts'
 import { recordAudit } from '#server/operator/audit.ts'
@@ -26,7 +26,7 @@ export const tokensRouter = router({
     .input(z.strictObject({ token }))
     .output(
       z.object({
-        kind: z.enum(['jwt', 'opaque', 'refresh', 'apiKey', 'operatorToken', 'unknown']),
+        kind: z.enum(['jwt', 'opaque', 'refresh', 'logout', 'apiKey', 'operatorToken', 'unknown']),
         header: z.record(z.string(), z.unknown()).nullable(),
         claims: z.record(z.string(), z.unknown()).nullable(),
         valid: z.boolean(),
@@ -94,9 +94,9 @@ const keyShape = z.object({
 export const keysRouter = router({
   list: procedure('view')
     .meta(rest('GET', '/keys', 'Signing keys', 'The keys that sign access tokens'))
-    .input(z.object({}))
-    .output(z.object({ items: z.array(keyShape), nextCursor: z.string().nullable() }))
-    .query(async ({ ctx }) => {
+    .input(z.object({ ...shortPageInput, sort: pageInput.sort }))
+    .output(pageOf(keyShape))
+    .query(async ({ ctx, input }) => {
       // Looking makes them where there are none yet.
       await ctx.runtime.keys.active()
       const rows = await listKeys(ctx.runtime.db)
@@ -109,7 +109,7 @@ export const keysRouter = router({
         retiredAt: row.retiredAt?.toISOString() ?? null,
         publishedUntil: row.publishedUntil?.toISOString() ?? null,
       }))
-      return { items, nextCursor: null }
+      return shortPage(inOrder(items, input.sort, '-createdAt'), input)
     }),
 
   rotate: procedure('own')

@@ -2,12 +2,13 @@ import { decodeJwt, decodeProtectedHeader } from 'jose'
 import { AppError } from '#server/error.ts'
 import type { Runtime } from '#server/runtime.ts'
 import { readOpaque } from '#server/secret/opaque.ts'
+import { checkLogoutToken, LOGOUT_TYP } from './checkLogoutToken.ts'
 import { looksLikeJwt } from './jwt.ts'
 import { assertKnown } from './refresh.ts'
 import { findAccessToken } from './store.ts'
 import { liveSession, verifyAccess } from './verifyAccess.ts'
 
-export type TokenKind = 'jwt' | 'opaque' | 'refresh' | 'apiKey' | 'operatorToken' | 'unknown'
+export type TokenKind = 'jwt' | 'opaque' | 'refresh' | 'logout' | 'apiKey' | 'operatorToken' | 'unknown'
 
 export type Inspection = {
   kind: TokenKind
@@ -48,6 +49,7 @@ const nothing = {
 async function inspectJwt(runtime: Runtime, token: string): Promise<Inspection> {
   const header = decoded(() => decodeProtectedHeader(token) as Record<string, unknown>)
   const claims = decoded(() => decodeJwt(token) as Record<string, unknown>)
+  if (header?.['typ'] === LOGOUT_TYP && claims) return inspectLogout(runtime, token)
   const known = typeof header?.['kid'] === 'string' ? await runtime.keys.find(header['kid']) : undefined
   const now = runtime.now().getTime() / 1000
   const exp = typeof claims?.['exp'] === 'number' ? claims['exp'] : undefined
@@ -97,6 +99,23 @@ async function inspectJwt(runtime: Runtime, token: string): Promise<Inspection> 
     code: outcome?.code,
     checks,
     sessionId,
+  }
+}
+
+/** What an app's server was told when a session ended; it opens nothing. */
+async function inspectLogout(runtime: Runtime, token: string): Promise<Inspection> {
+  const { header, claims, checks } = (await checkLogoutToken(runtime, token, { at: runtime.now() }))!
+  const failing = checks.filter(({ ok }) => !ok).map(({ name }) => name)
+  const sid = claims['sid']
+  return {
+    kind: 'logout',
+    header,
+    claims,
+    valid: failing.length === 0,
+    reason: failing.length > 0 ? `What does not hold: ${failing.join('; ')}` : undefined,
+    code: failing.length > 0 ? 'token_invalid' : undefined,
+    checks,
+    sessionId: typeof sid === 'string' ? runtime.vault.ids.parse('ses', sid) : undefined,
   }
 }
 

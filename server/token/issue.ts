@@ -1,8 +1,8 @@
-import { randomBytes } from 'node:crypto'
 import type { App } from '#server/app/app.ts'
 import type { Transaction } from '#server/db/database.ts'
 import type { Runtime } from '#server/runtime.ts'
 import { hashSecret, withSecret } from '#server/secret/opaque.ts'
+import { freshBytes } from '#server/secret/random.ts'
 import type { SessionRow } from '#server/session/session.ts'
 import { signAccessToken } from './jwt.ts'
 import { insertAccessToken } from './store.ts'
@@ -27,7 +27,7 @@ export async function recordAccess(
   now: Date,
 ): Promise<string | undefined> {
   if (app.settings.sessionPolicy.accessTokenFormat === 'jwt') return undefined
-  const secret = randomBytes(32)
+  const secret = freshBytes(32)
   const expiresAt = new Date(now.getTime() + accessTtl(app, session, now) * 1000)
   const row = await insertAccessToken(tx, { sessionId: session.id, tokenHash: hashSecret(secret), expiresAt })
   return withSecret(runtime.vault.ids, 'at', row, secret).token

@@ -1,8 +1,9 @@
-import { randomBytes, sign } from 'node:crypto'
+import { sign } from 'node:crypto'
 import { errors, jwtVerify, type JWTPayload } from 'jose'
 import { audienceOf, type App } from '#server/app/app.ts'
 import { AppError } from '#server/error.ts'
 import type { Runtime } from '#server/runtime.ts'
+import { freshBytes } from '#server/secret/random.ts'
 import type { SigningKey } from './keys.ts'
 import { statusIndex, statusListUri } from './statusIndex.ts'
 import type { AccessClaims } from './accessClaims.ts'
@@ -27,7 +28,7 @@ export async function signAccessToken(
     aud: audienceOf(app),
     exp: iat + input.ttl,
     iat,
-    jti: randomBytes(16).toString('base64url'),
+    jti: freshBytes(16).toString('base64url'),
     sid: ids.seal('ses', input.sessionId),
     client_id: app.publicId,
     status: { status_list: { idx: index, uri: statusListUri(runtime.config.publicUrl, app.publicId, list) } },

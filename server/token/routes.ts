@@ -38,7 +38,8 @@ export type Grant = (runtime: Runtime, app: App, form: Form, origin: Origin) => 
 export function tokenRoutes(runtime: Runtime, grants: Record<string, Grant> = {}): Router {
   const router = Router()
 
-  router.post('/oauth/introspect', introspection(runtime))
+  const introspected = introspection(runtime)
+  router.post('/oauth/introspect', (request, response) => introspected(request, response, ''))
   router.all('/oauth/introspect', methodNotAllowed('POST'))
 
   router.post('/oauth/revoke', async (request, response) => {
@@ -136,6 +137,9 @@ function metadata(issuer: string, grants: string[]) {
     revocation_endpoint: `${issuer}/oauth/revoke`,
     revocation_endpoint_auth_methods_supported: auth,
     grant_types_supported: ['refresh_token', ...grants],
+    // OpenID Connect Back-Channel Logout 1.0 §2.1; where to is a webhook endpoint of the app.
+    backchannel_logout_supported: true,
+    backchannel_logout_session_supported: true,
     response_types_supported: [],
     subject_types_supported: ['public'],
     id_token_signing_alg_values_supported: ['EdDSA'],

@@ -1,7 +1,7 @@
 import type { KeyObject } from 'node:crypto'
 import type { App } from '#server/app/app.ts'
 import { AppError } from '#server/error.ts'
-import { findIdentityOf } from '#server/identity/find.ts'
+import { findIdentityOf, type KnownIdentity } from '#server/identity/find.ts'
 import { openDetails } from '#server/identity/findOrCreate.ts'
 import type { Runtime } from '#server/runtime.ts'
 import { publicKeyOnChain } from '#server/chain/publicKey.ts'
@@ -16,6 +16,8 @@ export type WalletKey = {
   /** The network a V5 wallet is bound to. */
   network: Network | undefined
   details: Record<string, string | boolean>
+  /** The identity it was remembered with. */
+  known?: KnownIdentity
   /** Whether the key may be remembered with the address. What the chain told may change there, so it is asked each time. */
   kept: boolean
 }
@@ -58,9 +60,9 @@ async function find(
   } else {
     const known = await findIdentityOf(runtime, app, 'ton', address)
     if (known?.publicKey) {
-      const { details } = openDetails(runtime.vault, known.detailsSealed)
+      const { details } = await openDetails(runtime, runtime.db, known.detailsSealed)
       const network = details['network'] === undefined ? undefined : (Number(details['network']) as Network)
-      return { raw: known.publicKey, network, details, kept: true }
+      return { raw: known.publicKey, network, details, known, kept: true }
     }
   }
   const { chains } = app.settings.ton

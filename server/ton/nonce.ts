@@ -1,7 +1,7 @@
-import { randomBytes } from 'node:crypto'
 import type { App } from '#server/app/app.ts'
 import { AppError } from '#server/error.ts'
 import type { Runtime } from '#server/runtime.ts'
+import { freshBytes } from '#server/secret/random.ts'
 import { findNonce, insertNonce, type NonceRow } from './store.ts'
 
 /** Nabi: "Each generated nonce is valid for 5 minutes". */
@@ -13,7 +13,7 @@ export type Nonce = { id: string; nonce: string; timestamp: string; expiresAt: s
 export async function createNonce(runtime: Runtime, app: App, address?: string): Promise<Nonce> {
   const now = runtime.now()
   const expiresAt = new Date(now.getTime() + TTL_MS)
-  const seed = randomBytes(16)
+  const seed = freshBytes(16)
   const id = await runtime.db.transaction((tx) =>
     insertNonce(tx, { appId: app.id, seed, address: address ?? null, expiresAt }),
   )

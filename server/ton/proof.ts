@@ -41,14 +41,16 @@ export function verifyTonProof(expected: ProofExpectations & { publicKey: KeyObj
   refuseUnless(verifyEd25519(digest, expected.publicKey, signature))
 }
 
-/** The same with the signature checked on the thread pool. */
-export async function verifyTonProofAsync(expected: ProofExpectations & { publicKey: KeyObject }): Promise<void> {
-  const { digest, signature } = checkTonProof(expected)
-  refuseUnless(await verifyEd25519Async(digest, expected.publicKey, signature))
+/** What is left of a proof once all but its signature has been checked. */
+export type CheckedProof = { digest: Buffer; signature: Buffer }
+
+/** The rest of a proof whose other parts hold (`checkTonProof`): the signature, checked on the thread pool. */
+export async function verifyCheckedProof({ digest, signature }: CheckedProof, publicKey: KeyObject): Promise<void> {
+  refuseUnless(await verifyEd25519Async(digest, publicKey, signature))
 }
 
 /** All that needs no key: nonce, domain, age and shape. Cheap, so a login does it before it reads the state init. */
-export function checkTonProof(expected: ProofExpectations): { digest: Buffer; signature: Buffer } {
+export function checkTonProof(expected: ProofExpectations): CheckedProof {
   const { address, proof, domains, now, maxAge = 300, payload } = expected
   if (!sameText(proof.payload, payload)) {
     throw new AppError('nonce_invalid', 'The proof was not made for this login: ask for a new nonce')

@@ -7,7 +7,7 @@ import type { Runtime } from '#server/runtime.ts'
 import { parseAddress } from './address.ts'
 import { resolveKey } from './key.ts'
 import { getNonce, nonceInvalid } from './nonce.ts'
-import { checkTonProof, verifyTonProofAsync } from './proof.ts'
+import { checkTonProof, verifyCheckedProof } from './proof.ts'
 import { verifySignedNonceAsync } from './signedNonce.ts'
 import { consumeNonce } from './store.ts'
 import { addressFromStateInit } from './wallet.ts'
@@ -69,19 +69,20 @@ export async function proveWallet(runtime: Runtime, app: App, input: WalletProof
       : { address: input.address, publicKey: input.publicKey, stateInit: input.stateInit, chain: undefined }
   const raw = readAddress(claim)
   const { row, nonce } = await getNonce(runtime, app, input.id, raw)
-  const expected = 'proof' in input && {
-    address: raw,
-    proof: plainProof(input.proof),
-    domains: app.settings.ton.domains,
-    now: runtime.now(),
-    payload: nonce,
-  }
-  if (expected) checkTonProof(expected)
+  const checked =
+    'proof' in input &&
+    checkTonProof({
+      address: raw,
+      proof: plainProof(input.proof),
+      domains: app.settings.ton.domains,
+      now: runtime.now(),
+      payload: nonce,
+    })
   refuseForeignNetwork(app, claim.chain)
 
   const key = await resolveKey(runtime, app, raw, claim)
   refuseForeignNetwork(app, key.network?.toString())
-  if (expected) await verifyTonProofAsync({ ...expected, publicKey: key.publicKey })
+  if (checked) await verifyCheckedProof(checked, key.publicKey)
   else
     await verifySignedNonceAsync({
       nonce,
@@ -89,7 +90,14 @@ export async function proveWallet(runtime: Runtime, app: App, input: WalletProof
       publicKey: key.publicKey,
     })
   return {
-    proof: { kind: 'ton', subject: raw, profile: {}, details: key.details, ...(key.kept && { publicKey: key.raw }) },
+    proof: {
+      kind: 'ton',
+      subject: raw,
+      profile: {},
+      details: key.details,
+      ...(key.kept && { publicKey: key.raw }),
+      ...(key.known && { known: key.known }),
+    },
     consume: async (tx, now) => {
       if (!(await consumeNonce(tx, row, now))) throw nonceInvalid()
     },

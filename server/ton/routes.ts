@@ -2,8 +2,10 @@ import { Router, type RequestHandler } from 'express'
 import * as z from 'zod'
 import { getApp } from '#server/app/app.ts'
 import { limitKey } from '#server/http/address.ts'
+import type { Handler } from '#server/http/ahead.ts'
 import { methodNotAllowed, parse, sendJson, setQuota } from '#server/http/answer.ts'
 import { originOf } from '#server/http/authenticate.ts'
+import { jsonOf } from '#server/http/body.ts'
 import type { Runtime } from '#server/runtime.ts'
 import { attempt } from '#server/traffic/attempt.ts'
 import { parseAddress } from './address.ts'
@@ -13,32 +15,45 @@ import { walletProof } from './prove.ts'
 
 const nonceInput = z.strictObject({ address: z.string().min(1).max(80).optional() })
 
-export function tonRoutes(runtime: Runtime, body: RequestHandler[]): Router {
-  const router = Router()
-
-  router.post('/v1/apps/:app/ton/nonce', ...body, async (request, response) => {
-    const app = await getApp(runtime, String(request.params['app']))
+/** A nonce for a wallet to sign. */
+export function tonNonce(runtime: Runtime): Handler {
+  return async (request, response, key) => {
+    const app = await getApp(runtime, key)
     const origin = originOf(runtime, request)
     setQuota(response, await runtime.limits.signIn(app, limitKey(origin.ip)))
-    const { address } = parse(nonceInput, request.body)
+    const { address } = parse(nonceInput, await jsonOf(request))
     const raw = address === undefined ? undefined : parseAddress(address)
     const nonce = await attempt(runtime, { app, method: 'nonce', ...origin, request }, () =>
       createNonce(runtime, app, raw),
     )
     sendJson(response, nonce, 201)
-  })
-  router.all('/v1/apps/:app/ton/nonce', methodNotAllowed('POST'))
+  }
+}
 
-  router.post('/v1/apps/:app/ton/login', ...body, async (request, response) => {
-    const app = await getApp(runtime, String(request.params['app']))
+/** A person signs in by their wallet's signature. */
+export function tonSignIn(runtime: Runtime): Handler {
+  return async (request, response, key) => {
+    const app = await getApp(runtime, key)
     const origin = originOf(runtime, request)
     setQuota(response, await runtime.limits.signIn(app, limitKey(origin.ip)))
-    const proof = parse(walletProof, request.body)
+    const proof = parse(walletProof, await jsonOf(request))
     const login = await attempt(runtime, { app, method: 'ton', ...origin, request }, () =>
       tonLogin(runtime, app, proof, origin),
     )
     sendJson(response, login)
-  })
+  }
+}
+
+export function tonRoutes(runtime: Runtime, body: RequestHandler[]): Router {
+  const router = Router()
+  const [nonce, signIn] = [tonNonce(runtime), tonSignIn(runtime)]
+  router.post('/v1/apps/:app/ton/nonce', ...body, (request, response) =>
+    nonce(request, response, String(request.params['app'])),
+  )
+  router.all('/v1/apps/:app/ton/nonce', methodNotAllowed('POST'))
+  router.post('/v1/apps/:app/ton/login', ...body, (request, response) =>
+    signIn(request, response, String(request.params['app'])),
+  )
   router.all('/v1/apps/:app/ton/login', methodNotAllowed('POST'))
   return router
 }

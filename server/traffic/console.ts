@@ -1,6 +1,6 @@
 import { isIP } from 'node:net'
 import * as z from 'zod'
-import { instantInput, page, pageInput, pageOf, readCursor } from '#server/console/page.ts'
+import { assertAhead, instantInput, page, pageInput, pageOf, placeOf as placeInList } from '#server/console/page.ts'
 import { procedure, rest, router } from '#server/console/trpc.ts'
 import { AppError } from '#server/error.ts'
 import { findUser } from '#server/identity/store.ts'
@@ -75,7 +75,7 @@ export const trafficRouter = router({
           from: input.from,
           to: input.to,
           only: ctx.operator.appIds,
-          before: readCursor(z.tuple([z.number().int()]), input.cursor)?.[0],
+          ...placeInList(input),
         },
         input.limit + 1,
       )
@@ -241,11 +241,10 @@ export const blocksRouter = router({
     .query(async ({ ctx, input }) => {
       const { runtime } = ctx
       await runtime.traffic.flush()
-      const before = readCursor(z.tuple([z.number().int()]), input.cursor)?.[0]
       const filter = { appId: number(runtime, 'app', input.appId), kind: input.kind, effect: input.effect }
       const rows = await listBlocks(
         runtime.db,
-        { ...filter, only: ctx.operator.appIds, before },
+        { ...filter, only: ctx.operator.appIds, ...placeInList(input) },
         runtime.now(),
         input.limit + 1,
       )
@@ -273,6 +272,7 @@ export const blocksRouter = router({
     .output(blockItem)
     .mutation(async ({ ctx, input }) => {
       const { runtime, operator } = ctx
+      assertAhead(runtime.now(), input.expiresAt)
       const appId = number(runtime, 'app', input.appId)
       const userId = number(runtime, 'usr', input.userId)
       const user = userId === undefined ? undefined : await findUser(runtime.db, userId)

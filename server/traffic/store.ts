@@ -1,4 +1,5 @@
 import { and, desc, eq, gt, gte, inArray, isNotNull, isNull, lt, lte, or, sql, type SQL } from 'drizzle-orm'
+import { byAge, type Place } from '#server/db/byAge.ts'
 import type { Reader, Transaction } from '#server/db/database.ts'
 import { blocks, facts, findings, trafficRules, tries } from '#server/db/schema.ts'
 import { param, statement } from '#server/db/statement.ts'
@@ -73,10 +74,15 @@ export type BlockFilter = {
   kind?: BlockRow['kind'] | undefined
   effect?: BlockRow['effect'] | undefined
   only?: number[] | undefined
-  before?: number | undefined
 }
 
-export function listBlocks(db: Reader, filter: BlockFilter, now: Date, limit: number): PromiseLike<BlockRow[]> {
+export function listBlocks(
+  db: Reader,
+  filter: BlockFilter & Partial<Place>,
+  now: Date,
+  limit: number,
+): PromiseLike<BlockRow[]> {
+  const { from, order } = byAge(blocks.id, { newestFirst: true, ...filter })
   return db
     .select()
     .from(blocks)
@@ -87,10 +93,10 @@ export function listBlocks(db: Reader, filter: BlockFilter, now: Date, limit: nu
         filter.kind && eq(blocks.kind, filter.kind),
         filter.effect && eq(blocks.effect, filter.effect),
         seen(blocks.appId, filter.only),
-        filter.before === undefined ? undefined : lt(blocks.id, filter.before),
+        from,
       ),
     )
-    .orderBy(desc(blocks.id))
+    .orderBy(order)
     .limit(limit)
 }
 
@@ -112,10 +118,14 @@ export type FindingFilter = {
   from?: Date | undefined
   to?: Date | undefined
   only?: number[] | undefined
-  before?: number | undefined
 }
 
-export function listFindings(db: Reader, filter: FindingFilter, limit: number): PromiseLike<FindingRow[]> {
+export function listFindings(
+  db: Reader,
+  filter: FindingFilter & Partial<Place>,
+  limit: number,
+): PromiseLike<FindingRow[]> {
+  const { from, order } = byAge(findings.id, { newestFirst: true, ...filter })
   return db
     .select()
     .from(findings)
@@ -128,10 +138,10 @@ export function listFindings(db: Reader, filter: FindingFilter, limit: number): 
         filter.from && gte(findings.lastSeenAt, filter.from),
         filter.to && lte(findings.startedAt, filter.to),
         seen(findings.appId, filter.only),
-        filter.before === undefined ? undefined : lt(findings.id, filter.before),
+        from,
       ),
     )
-    .orderBy(desc(findings.id))
+    .orderBy(order)
     .limit(limit)
 }
 

@@ -10,6 +10,8 @@ export type Counts = {
   /** Refused because of an answer. */
   stopped: number
   who: Set<string> | undefined
+  /** How many of `who` the generation before knew too. */
+  again: number
 }
 
 const MOST_KEYS = 100_000
@@ -23,6 +25,7 @@ const empty = (): Counts => ({
   tokens: 0,
   stopped: 0,
   who: undefined,
+  again: 0,
 })
 
 /**
@@ -33,7 +36,9 @@ export type Tally = {
   /** The running generation's counts of a key, to add to. */
   of(key: string, now: number): Counts
   /** The window's sum of one count. */
-  sum(key: string, count: Exclude<keyof Counts, 'who'>, now: number): number
+  sum(key: string, count: Exclude<keyof Counts, 'who' | 'again'>, now: number): number
+  /** Notes somebody or something seen under a key; only as many as tell whether there are more than `most`. */
+  see(key: string, what: string, most: number, now: number): void
   /** How many different ones the window has seen. */
   distinct(key: string, now: number): number
 }
@@ -52,7 +57,7 @@ export function createTally(window: number): Tally {
     slot = at
   }
 
-  return {
+  const tally: Tally = {
     of(key, now) {
       turn(now)
       let counts = running.get(key)
@@ -68,13 +73,18 @@ export function createTally(window: number): Tally {
       const share = 1 - (now % length) / length
       return (running.get(key)?.[count] ?? 0) + (before.get(key)?.[count] ?? 0) * share
     },
+    see(key, what, most, now) {
+      const counts = tally.of(key, now)
+      const who = (counts.who ??= new Set())
+      if (who.size > most || who.has(what)) return
+      who.add(what)
+      if (before.get(key)?.who?.has(what)) counts.again++
+    },
     distinct(key, now) {
       turn(now)
-      const [a, b] = [running.get(key)?.who, before.get(key)?.who]
-      if (!a || !b) return (a ?? b)?.size ?? 0
-      let size = a.size
-      for (const one of b) if (!a.has(one)) size++
-      return size
+      const counts = running.get(key)
+      return (counts?.who?.size ?? 0) + (before.get(key)?.who?.size ?? 0) - (counts?.again ?? 0)
     },
   }
+  return tally
 }

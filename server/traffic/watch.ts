@@ -146,6 +146,11 @@ export function createTraffic(
     const entry = lists.find(place, attempt.app.id, at)
     if (entry?.effect === 'allow') return
     const keys = keysOf(attempt.app, place)
+    // A code is typed by who has a session open: only guessing of codes stops that.
+    if (attempt.method === 'code') {
+      const guessing = active.get(codeKey(keys))
+      return guessing && guessing.until > at ? meet(attempt, guessing, at) : undefined
+    }
     if (entry) {
       const cause = entry.automatic ? (active.get(keys.address) ?? active.get(keys.network)) : undefined
       if (cause) noteStopped(cause.finding)
@@ -279,6 +284,13 @@ export function createTraffic(
     const here = { kind: 'address', key: keys.address, value: place.address } as const
     const mine = minute.of(keys.address, at)
     const around = minute.of(keys.network, at)
+    if (method === 'code') {
+      mine.codes++
+      const codes = minute.sum(keys.address, 'codes', at)
+      if (codes >= rules.code_guessing.threshold && on('code_guessing'))
+        find('code_guessing', attempt, { ...here, key: codeKey(keys) }, { tries: codes, confidence: 90 })
+      return
+    }
     const kind =
       method === 'nonce' || method === 'token' ? undefined : code === 'ok' ? 'succeeded' : failureOf(method, code)
     notes.attempt(attempt, place, kind === 'succeeded' ? 'succeeded' : kind === 'stopped' ? 'stopped' : 'failed')
@@ -319,11 +331,6 @@ export function createTraffic(
         on('spent_proofs')
       )
         find('spent_proofs', attempt, here, { tries: spent, confidence: 85 })
-    } else if (kind === 'codes') {
-      mine.codes++
-      const codes = minute.sum(keys.address, 'codes', at)
-      if (codes >= rules.code_guessing.threshold && on('code_guessing'))
-        find('code_guessing', attempt, here, { tries: codes, confidence: 90 })
     }
   }
 
@@ -331,7 +338,7 @@ export function createTraffic(
     const key = proofKey(attempt)!
     const counts = minute.of(key, at)
     counts.succeeded++
-    ;(counts.who ??= new Set()).add(place.network)
+    minute.see(key, place.network, MOST_NETWORKS, at)
     const uses = minute.sum(key, 'succeeded', at)
     const many = uses >= rules.replayed_proofs.threshold || minute.distinct(key, at) >= MOST_NETWORKS
     if (many && rules.replayed_proofs.mode !== 'off')
@@ -354,14 +361,13 @@ export function createTraffic(
     minute.of(keys.network, at).succeeded++
     minutes.of(keys.address, at).succeeded++
     if (who === undefined) return
-    remember(minute.of(keys.address, at), who, rules.many_subjects.threshold)
-    remember(minutes.of(keys.address, at), who, SHARED)
+    minute.see(keys.address, who, rules.many_subjects.threshold, at)
+    minutes.see(keys.address, who, SHARED, at)
     const here = { kind: 'address', key: keys.address, value: place.address } as const
     const people = minute.distinct(keys.address, at)
     if (people > rules.many_subjects.threshold && rules.many_subjects.mode !== 'off')
       find('many_subjects', attempt, here, { tries: people, confidence: 60 })
-    const person = minutes.of(`who ${who}`, at)
-    remember(person, place.network, rules.many_addresses.threshold)
+    minutes.see(`who ${who}`, place.network, rules.many_addresses.threshold, at)
     const places = minutes.distinct(`who ${who}`, at)
     if (places >= rules.many_addresses.threshold && rules.many_addresses.mode !== 'off') {
       const userId = vault.ids.parse('usr', who)
@@ -376,7 +382,7 @@ export function createTraffic(
     minute.of(keys.network, at).failed++
     const app = minute.of(keys.app, at)
     app.failed++
-    remember(app, place.address, 50)
+    minute.see(keys.app, place.address, 50, at)
     const share = (key: string) => minute.sum(key, 'failed', at) / Math.max(1, minute.sum(key, 'tries', at))
     const judge = (detector: DetectorName, kind: 'address' | 'network', key: string, value: string, least: number) => {
       const failed = minute.sum(key, 'failed', at)
@@ -426,19 +432,14 @@ export function createTraffic(
   }
 }
 
-/** Only as many as tell whether there are enough. */
-function remember(counts: { who: Set<string> | undefined }, what: string, most: number): void {
-  const who = (counts.who ??= new Set())
-  if (who.size <= most) who.add(what)
-}
+const codeKey = ({ address }: { address: string }) => `code ${address}`
 
 const proofKey = ({ app, proof }: Try): string | undefined =>
   proof === undefined ? undefined : `proof ${app.id} ${proof}`
 
 /** What a refusal says of the try. What is wrong with the app or with us says nothing of who tries. */
-function failureOf(method: Method, code: string): 'failed' | 'spent' | 'codes' | 'stopped' | undefined {
+function failureOf(method: Method, code: string): 'failed' | 'spent' | 'stopped' | undefined {
   if (code === 'rate_limited' || code === 'challenge_required' || code === 'forbidden') return 'stopped'
-  if (method === 'code') return code === 'invalid_request' ? undefined : 'codes'
   if (code === 'invalid_signature' || code === 'sso_token_rejected') return 'failed'
   if (code === 'nonce_invalid' || code === 'login_expired') return 'spent'
   return undefined

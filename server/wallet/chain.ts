@@ -42,6 +42,27 @@ export function publicHistory(wallet: Wallet, { value, at }: Recent<FirstPage>, 
 
 const ageOf = (at: Date, now: Date) => Math.max(0, Math.floor((now.getTime() - at.getTime()) / 1000))
 
+/**
+ * Shows what the chain tells; while it is away, the refusal brings what it told last, in the same form.
+ * @throws AppError chain_not_configured, chain_unavailable
+ */
+export async function withLastKnown<T, Shown>(
+  work: Promise<Recent<T>>,
+  show: (known: Recent<T>) => Shown,
+): Promise<Shown> {
+  try {
+    return show(await work)
+  } catch (error) {
+    if (!(error instanceof AppError) || !error.details?.['lastKnown']) throw error
+    const { code, message, cause, retryAfter } = error
+    throw new AppError(code, message, {
+      cause,
+      ...(retryAfter !== undefined && { retryAfter }),
+      details: { lastKnown: show(error.details['lastKnown'] as Recent<T>) },
+    })
+  }
+}
+
 /** @throws AppError invalid_request */
 export function readPosition(cursor: string | undefined): Position | undefined {
   if (cursor === undefined) return undefined

@@ -8,7 +8,7 @@ import { addressOf, authenticate, originOf } from '#server/http/authenticate.ts'
 import type { Runtime } from '#server/runtime.ts'
 import { walletProof } from '#server/ton/prove.ts'
 import { attempt } from '#server/traffic/attempt.ts'
-import { publicBalance, publicHistory, readPosition } from './chain.ts'
+import { publicBalance, publicHistory, readPosition, withLastKnown } from './chain.ts'
 import { linkWallet } from './link.ts'
 import { unlinkWallet } from './unlink.ts'
 import { getWallet, listWallets, publicWallet } from './wallet.ts'
@@ -54,8 +54,8 @@ export function walletRoutes(runtime: Runtime, body: RequestHandler[]): Router {
   router.get('/v1/me/wallets/:address/balance', async (request, response) => {
     const { app, session } = await authenticate(runtime, request, response)
     const wallet = await getWallet(runtime, app, session.userId, request.params.address)
-    const balance = await readBalance(runtime, wallet, app.settings.ton.jettons)
-    sendJson(response, publicBalance(wallet, balance, runtime.now()))
+    const balance = readBalance(runtime, wallet, app.settings.ton.jettons)
+    sendJson(response, await withLastKnown(balance, (known) => publicBalance(wallet, known, runtime.now())))
   })
   router.all('/v1/me/wallets/:address/balance', methodNotAllowed('GET'))
 
@@ -64,7 +64,8 @@ export function walletRoutes(runtime: Runtime, body: RequestHandler[]): Router {
     const { limit, cursor } = parse(historyInput, request.query)
     const wallet = await getWallet(runtime, app, session.userId, request.params.address)
     const ask = { before: readPosition(cursor), limit, vouched: app.settings.ton.jettons }
-    sendJson(response, publicHistory(wallet, await readHistory(runtime, wallet, ask), runtime.now()))
+    const history = readHistory(runtime, wallet, ask)
+    sendJson(response, await withLastKnown(history, (known) => publicHistory(wallet, known, runtime.now())))
   })
   router.all('/v1/me/wallets/:address/transactions', methodNotAllowed('GET'))
   return router

@@ -1,7 +1,7 @@
 import type { App } from '#server/app/app.ts'
 import { networkOf, type Network } from '#server/chain/network.ts'
 import { AppError } from '#server/error.ts'
-import { openDetails } from '#server/identity/findOrCreate.ts'
+import { openDetails, openSubject } from '#server/identity/findOrCreate.ts'
 import { listIdentities, type IdentityRow } from '#server/identity/store.ts'
 import type { Runtime } from '#server/runtime.ts'
 import { formatAddress, parseAddress } from '#server/ton/address.ts'
@@ -17,12 +17,12 @@ export type Wallet = {
   linkedAt: Date
 }
 
-export function openWallet(runtime: Runtime, app: App, row: IdentityRow): Wallet {
-  const { details } = openDetails(runtime.vault, row.detailsSealed)
+export async function openWallet(runtime: Runtime, app: App, row: IdentityRow): Promise<Wallet> {
+  const { details } = await openDetails(runtime, runtime.db, row.detailsSealed)
   return {
     id: row.id,
-    address: runtime.vault.open(row.subjectSealed, 'identities.subject'),
-    network: networkOf(runtime, app, row),
+    address: await openSubject(runtime, runtime.db, row.subjectSealed),
+    network: await networkOf(runtime, app, row),
     version: typeof details['wallet'] === 'string' ? details['wallet'] : undefined,
     publicKey: row.publicKey,
     linkedAt: row.createdAt,
@@ -32,7 +32,7 @@ export function openWallet(runtime: Runtime, app: App, row: IdentityRow): Wallet
 /** A person's linked wallets, the first linked first. */
 export async function listWallets(runtime: Runtime, app: App, userId: number): Promise<Wallet[]> {
   const rows = await listIdentities(runtime.db, userId)
-  return rows.filter((row) => row.kind === 'ton').map((row) => openWallet(runtime, app, row))
+  return Promise.all(rows.filter((row) => row.kind === 'ton').map((row) => openWallet(runtime, app, row)))
 }
 
 /** The person's wallet at an address in any spelling. @throws AppError invalid_request, not_found */

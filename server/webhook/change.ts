@@ -99,7 +99,12 @@ export async function changeEndpoint(
       secretsSealed: sealSecrets(runtime.vault, secrets),
       publicKey,
       ...(turned && {
-        ...{ state, stateAt: now, stateReason: state === 'paused' ? `Paused by ${actor.label}` : null },
+        ...{
+          state,
+          stateAt: now,
+          stateReason:
+            state === 'paused' ? `Paused by ${actor.kind === 'cli' ? 'the command line' : actor.label}` : null,
+        },
         ...{ failingSince: null, openUntil: null, openings: 0 },
       }),
       updatedAt: now,

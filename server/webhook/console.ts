@@ -1,7 +1,7 @@
 import * as z from 'zod'
 import type { App } from '#server/app/app.ts'
 import { seenApp } from '#server/app/seenApp.ts'
-import { instantInput, pageOf } from '#server/console/page.ts'
+import { inOrder, instantInput, pageInput, pageOf, shortPage, shortPageInput } from '#server/console/page.ts'
 import { procedure, rest, router } from '#server/console/trpc.ts'
 import { explainOutcome } from '#server/delivery/explain.ts'
 import { replayMany } from '#server/delivery/replay.ts'
@@ -30,12 +30,13 @@ const show = async (runtime: Runtime, row: EndpointRow) => (await showEndpoints(
 export const webhooksRouter = router({
   list: procedure('view')
     .meta(rest('GET', '/apps/{appId}/webhooks', 'Webhooks', "An app's endpoints, with how they do"))
-    .input(z.object({ appId: id }))
+    .input(z.object({ ...shortPageInput, sort: pageInput.sort, appId: id }))
     .output(pageOf(endpointShape))
     .query(async ({ ctx, input }) => {
       const app = await seenApp(ctx.runtime, ctx.operator, input.appId)
       const rows = await listEndpoints(ctx.runtime.db, app.id)
-      return { items: await showEndpoints(ctx.runtime, rows), nextCursor: null }
+      const { items, nextCursor } = shortPage(inOrder(rows, input.sort, 'createdAt'), input)
+      return { items: await showEndpoints(ctx.runtime, items), nextCursor }
     }),
 
   get: procedure('view')

@@ -1,9 +1,8 @@
 import type { Transaction } from '#server/db/database.ts'
-import { recordAudit, type Actor } from '#server/operator/audit.ts'
+import { recordAudit, systemActor } from '#server/operator/audit.ts'
 import type { Runtime } from '#server/runtime.ts'
 import { saveSubscriptions, updateEndpoint, type EndpointRow } from './store.ts'
-
-const system: Actor = { kind: 'system', id: null, label: 'Gatehouse', ip: null }
+import { tellDisabled } from './tellDisabled.ts'
 
 /** Why Gatehouse gives an endpoint up by itself. */
 const reasons = {
@@ -26,12 +25,13 @@ export async function disableEndpoint(
   await saveSubscriptions(tx, row.appId)
   await recordAudit(tx, {
     at,
-    actor: system,
+    actor: systemActor,
     action: 'webhook.disable',
     appId: row.appId,
     target: { kind: 'webhook', id: row.id, label: row.url },
     before: { state: row.state },
     after: { state: 'disabled', reason: reasons[reason] },
   })
+  await tellDisabled(runtime, tx, row, reason)
   runtime.log.warn({ endpoint: runtime.vault.ids.seal('whe', row.id), reason }, 'a webhook endpoint was disabled')
 }

@@ -30,6 +30,7 @@ export async function openWebhookLane(runtime: Runtime, tx: Transaction, id: num
   const { row, target, circuit } = found
   return {
     id,
+    appId: row.appId,
     open: state.state === 'active',
     rate: row.ratePerSecond,
     concurrency: row.concurrency,

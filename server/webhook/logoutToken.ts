@@ -2,9 +2,9 @@ import { randomUUID } from 'node:crypto'
 import { appIn, audienceOf } from '#server/app/app.ts'
 import { readPayload } from '#server/event/payload.ts'
 import type { Runtime } from '#server/runtime.ts'
+import { LOGOUT_EVENT, LOGOUT_TYP } from '#server/token/checkLogoutToken.ts'
 import { signJwt } from '#server/token/jwt.ts'
 
-const LOGOUT = 'http://schemas.openid.net/event/backchannel-logout'
 /** Seconds a receiver may take a logout token for fresh; each attempt signs its own. */
 const LIFE = 120
 
@@ -25,7 +25,7 @@ export async function logoutForm(
   if (!app) return undefined
   const { userId, sessionId } = readPayload(event.payload).data.content as { userId: string; sessionId: string }
   const iat = Math.floor(now.getTime() / 1000)
-  const token = signJwt(await runtime.keys.active(), 'logout+jwt', {
+  const token = signJwt(await runtime.keys.active(), LOGOUT_TYP, {
     iss: runtime.config.publicUrl,
     aud: audienceOf(app),
     sub: userId,
@@ -33,7 +33,7 @@ export async function logoutForm(
     iat,
     exp: iat + LIFE,
     jti: randomUUID(),
-    events: { [LOGOUT]: {} },
+    events: { [LOGOUT_EVENT]: {} },
   })
   return new URLSearchParams({ logout_token: token }).toString()
 }

@@ -3,6 +3,7 @@ import { readRetryAfter } from '#server/delivery/schedule.ts'
 import type { Claimed, ClaimedEvent } from '#server/delivery/store.ts'
 import { extendPayload } from '#server/event/payload.ts'
 import type { FaultCode } from '#server/http/outbound/fault.ts'
+import { openPersonal, sealFor, type Keeper } from '#server/personal/seal.ts'
 import type { Runtime } from '#server/runtime.ts'
 import { logoutForm } from './logoutToken.ts'
 import { signingKeys, type EndpointSecrets } from './secrets.ts'
@@ -29,20 +30,21 @@ export type Exchange = {
   url: string
   /** Names of the endpoint's own headers; their values are never kept. */
   headerNames: string[]
+  /** What was sent where that is not the delivery's own bytes: each try of a logout token signs another. */
+  body?: string
   response?: { headers: Record<string, string>; body: string; truncated: boolean }
   /** What the network said when there was no answer. */
   error?: string
 }
 
 /** One event as it goes to one endpoint: the same bytes on every attempt. */
-export function bodyOf(
-  runtime: Pick<Runtime, 'vault'>,
+export async function bodyOf(
+  runtime: Keeper,
   delivery: Pick<Claimed, 'extended' | 'seq'>,
   event: ClaimedEvent,
-): { id: string; body: string } {
-  const { vault } = runtime
-  const id = vault.ids.seal('evt', event.id)
-  const payload = vault.open(event.payloadSealed, 'events.payload')
+): Promise<{ id: string; body: string }> {
+  const id = runtime.vault.ids.seal('evt', event.id)
+  const payload = await openPersonal(runtime, runtime.db, event.payloadSealed, 'events.payload')
   const { type, createdAt } = event
   return {
     id,
@@ -50,11 +52,11 @@ export function bodyOf(
   }
 }
 
-type Told = { id: string; timestamp: number; signature: string; type: string; number: number }
+type Told = { id: string; timestamp: number; signature: string; type: string; number: number; form: boolean }
 
 /** What a request says besides the endpoint's own headers; `number` counts the tries from 1. */
-export const headersOf = ({ id, timestamp, signature, type, number }: Told): Record<string, string> => ({
-  'content-type': 'application/json',
+export const headersOf = ({ id, timestamp, signature, type, number, form }: Told): Record<string, string> => ({
+  'content-type': form ? 'application/x-www-form-urlencoded' : 'application/json',
   'user-agent': 'Gatehouse/0.1 (Standard Webhooks 1.0)',
   'webhook-id': id,
   'webhook-timestamp': String(timestamp),
@@ -71,26 +73,38 @@ export async function sendWebhook(
   event: ClaimedEvent,
 ): Promise<Attempt> {
   const at = runtime.now()
-  const { id, body: payload } = bodyOf(runtime, delivery, event)
+  const { id, body: payload } = await bodyOf(runtime, delivery, event)
   const form = target.logout ? await logoutForm(runtime, target.appId, { type: event.type, payload }, at) : undefined
   const body = form ?? payload
   const timestamp = Math.floor(at.getTime() / 1000)
   const signature = sign(keysOf(target, at), { id, timestamp, body })
   const own = target.secrets.headers
-  const exchange: Exchange = { url: target.url, headerNames: Object.keys(own) }
-  const sealed = () => runtime.vault.seal(mask(JSON.stringify(exchange), own), 'attempts.exchange')
+  const exchange: Exchange = {
+    url: target.url,
+    headerNames: Object.keys(own),
+    ...(form !== undefined && { body: form }),
+  }
+  const sealed = () => sealExchange(runtime, target, event.userId, exchange)
   const answer = await runtime.outbound.request({
     url: target.address,
     method: 'POST',
     headers: {
       ...own,
-      ...headersOf({ id, timestamp, signature, type: event.type, number: delivery.tries + 1 }),
-      ...(form !== undefined && { 'content-type': 'application/x-www-form-urlencoded' }),
+      ...headersOf({
+        id,
+        timestamp,
+        signature,
+        type: event.type,
+        number: delivery.tries + 1,
+        form: form !== undefined,
+      }),
     },
     body,
     timeoutMs: target.timeoutMs,
     maxBytes: KEPT_BYTES,
     truncate: true,
+    // Endpoints of one host must not wait for each other's connections.
+    lane: String(target.endpointId),
     // Its id tells a receiver that it came twice, so a connection that was closed meanwhile is simply replaced.
     idempotent: true,
   })
@@ -98,7 +112,7 @@ export async function sendWebhook(
   const common = { at, durationMs: total, timings: phases, address: answer.remoteAddress ?? undefined, signature }
   if ('fault' in answer) {
     exchange.error = answer.reason
-    return { ...common, outcome: answer.fault, exchangeSealed: sealed(), verdict: judgeFault(answer.fault) }
+    return { ...common, outcome: answer.fault, exchangeSealed: await sealed(), verdict: judgeFault(answer.fault) }
   }
   const { status, truncated } = answer
   exchange.response = { headers: flatten(answer.headers), body: answer.body.toString('utf8'), truncated }
@@ -106,9 +120,32 @@ export async function sendWebhook(
     ...common,
     outcome: outcomeOf(status),
     status,
-    exchangeSealed: sealed(),
+    exchangeSealed: await sealed(),
     verdict: judge(status, readRetryAfter(exchange.response.headers['retry-after'], at)),
   }
+}
+
+/** What a receiver said last, for whom, and that under the secret key once it was said for a second person. */
+type Said = { text: string; userId: number | null; sealed?: Buffer }
+
+const lastSaid = new WeakMap<Target, Said>()
+
+/**
+ * An exchange encrypted for the log, under the key of the person whom the event is about, for an answer may speak of them. What a receiver under load says to
+ * the letter for somebody else too speaks of nobody: that is encrypted once, for it is said many times a second.
+ */
+async function sealExchange(
+  runtime: Runtime,
+  target: Target,
+  userId: number | null,
+  exchange: Exchange,
+): Promise<Buffer> {
+  const text = mask(JSON.stringify(exchange), target.secrets.headers)
+  const last = lastSaid.get(target)
+  if (last?.text === text && last.userId !== userId)
+    return (last.sealed ??= runtime.vault.seal(text, 'attempts.exchange'))
+  if (last?.text !== text) lastSaid.set(target, { text, userId })
+  return sealFor(runtime, runtime.db, userId, text, 'attempts.exchange')
 }
 
 /** What the guard refuses it will refuse again; after a change of settings an operator can replay it. */

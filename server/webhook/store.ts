@@ -1,4 +1,4 @@
-import { and, asc, count, eq, gte, inArray, isNotNull, sql } from 'drizzle-orm'
+import { and, asc, count, desc, eq, gte, inArray, isNotNull, sql } from 'drizzle-orm'
 import type { Reader, Transaction } from '#server/db/database.ts'
 import { apps, deliveries, laneHours, webhookEndpoints } from '#server/db/schema.ts'
 import { param, statement } from '#server/db/statement.ts'
@@ -38,6 +38,16 @@ export async function findEndpointState(db: Reader, id: number) {
 
 export function listEndpoints(db: Reader, appId: number): PromiseLike<EndpointRow[]> {
   return db.select().from(webhookEndpoints).where(eq(webhookEndpoints.appId, appId)).orderBy(asc(webhookEndpoints.id))
+}
+
+/** Endpoints that Gatehouse gave up, of all apps, the last one first. */
+export function listDisabled(db: Reader): PromiseLike<EndpointRow[]> {
+  return db
+    .select()
+    .from(webhookEndpoints)
+    .where(eq(webhookEndpoints.state, 'disabled'))
+    .orderBy(desc(webhookEndpoints.stateAt))
+    .limit(200)
 }
 
 export async function insertEndpoint(
@@ -105,18 +115,17 @@ export function listPublicKeys(db: Reader) {
 /** How many deliveries of endpoints wait, are held or are dead, by endpoint. */
 export async function countOpen(db: Reader, endpoints: number[]) {
   if (endpoints.length === 0) return []
-  // One status after the other, spelled as the indexes are (db/schema/delivery.ts).
-  const counted = await Promise.all(
-    (['pending', 'held', 'dead'] as const).map((status) =>
-      db
-        .select({ lane: deliveries.lane, n: count() })
-        .from(deliveries)
-        .where(and(inArray(deliveries.lane, endpoints), sql`${deliveries.status} = ${sql.raw(`'${status}'`)}`))
-        .groupBy(deliveries.lane)
-        .then((rows) => rows.map((row) => ({ ...row, status }))),
-    ),
-  )
-  return counted.flat()
+  // One status after the other: each is spelled as its index is (db/schema/delivery.ts), and inside a transaction there is one connection.
+  const counted = []
+  for (const status of ['pending', 'held', 'dead'] as const) {
+    const rows = await db
+      .select({ lane: deliveries.lane, n: count() })
+      .from(deliveries)
+      .where(and(inArray(deliveries.lane, endpoints), sql`${deliveries.status} = ${sql.raw(`'${status}'`)}`))
+      .groupBy(deliveries.lane)
+    counted.push(...rows.map((row) => ({ ...row, status })))
+  }
+  return counted
 }
 
 /** What endpoints did by the hour since `from` (whole hours since the epoch). */

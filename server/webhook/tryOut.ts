@@ -8,6 +8,7 @@ import { assertContent } from '#server/event/schema.ts'
 import { typesOf } from '#server/event/types.ts'
 import type { Runtime } from '#server/runtime.ts'
 import { targetOf } from './lane.ts'
+import { LOGOUT_TYPE } from './logoutToken.ts'
 import { sendWebhook } from './send.ts'
 import type { EndpointRow } from './store.ts'
 
@@ -28,10 +29,9 @@ export async function tryOut(
   test: TestEvent,
 ): Promise<{ eventId: number; attempt: Attempt }> {
   const type = (await typesOf(runtime, runtime.db, app)).get(test.type)
-  if (!type)
-    throw new AppError('invalid_request', 'The input does not fit; see errors', {
-      errors: [{ path: 'type', message: 'is no event type of this app' }],
-    })
+  if (!type) throw wrongType('is no event type of this app')
+  if (row.payloadFormat === 'logout_token' && type.key !== LOGOUT_TYPE)
+    throw wrongType(`is never sent to an endpoint for logout tokens; ${LOGOUT_TYPE} is`)
   const content = test.content ?? type.sample
   assertContent(type, content)
   const now = runtime.now()
@@ -69,3 +69,6 @@ export async function tryOut(
   })
   return { eventId, attempt }
 }
+
+const wrongType = (message: string) =>
+  new AppError('invalid_request', 'The input does not fit; see errors', { errors: [{ path: 'type', message }] })

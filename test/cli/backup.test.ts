@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, statSync, writeFileSync } from 'node:fs'
+import { copyFileSync, existsSync, readdirSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { expect, test } from 'vitest'
 import { dialect } from '../../server/db/dialect.ts'
@@ -83,4 +83,73 @@ if (dialect === 'sqlite')
     ])
     expect([foreign.code, foreign.stderr]).toEqual([2, expect.stringContaining('GATEHOUSE_SECRET_KEY')])
     expect((await gatehouse(env, ['export'])).stdout).toBe(before)
+  })
+
+if (dialect === 'sqlite')
+  test('a database file that lost its content is not taken for a new one', async () => {
+    const env = environment(await emptyDatabase())
+    await gatehouse(env, ['apply', '-f', '-'], app)
+    const file = env['DATABASE_URL']!.slice('file:'.length)
+    for (const end of ['-wal', '-shm']) rmSync(file + end, { force: true })
+    truncateSync(file, 0)
+    for (const command of [['serve'], ['apply', '-f', '-'], ['migrate']]) {
+      const { code, stdout, stderr } = await gatehouse(env, command, app)
+      expect([command, code, stdout]).toEqual([command, 1, ''])
+      expect(stderr).toMatch(/^gatehouse: .+ is empty, but .+ restore a backup .+\n$/)
+    }
+    expect(statSync(file).size).toBe(0)
+    rmSync(file)
+    expect((await gatehouse(env, ['migrate'])).code).toBe(0)
+  })
+
+if (dialect === 'sqlite')
+  test('who was erased after a backup is erased again by restoring it, and the app is told', async () => {
+    const env = environment(await emptyDatabase())
+    const database = env['DATABASE_URL']!.slice('file:'.length)
+    const file = join(dirname(database), 'backup.db')
+    await gatehouse(env, ['apply', '-f', '-'], app)
+    let server = await startServing(env)
+    const login = async (id: number) => {
+      const body = { initData: initData(person(id), new Date()) }
+      return (await call(server, 'POST', '/v1/apps/quest/telegram/login', { body })).body
+    }
+    const [first, second, stays] = [await login(1), await login(2), await login(3)]
+    await gatehouse(env, ['backup', file])
+    expect((await call(server, 'DELETE', '/v1/me', { token: first['accessToken'] })).status).toBe(204)
+    await server.end('SIGTERM')
+
+    // Also where the file beside the database is lost: the database that is replaced knows it too.
+    rmSync(join(env['GATEHOUSE_DATA_DIR']!, 'erased.txt'))
+    const restored = await gatehouse(env, ['restore', file, '--json'])
+    expect([restored.code, restored.json()]).toMatchObject([0, { erasedAgain: 1 }])
+    server = await startServing(env)
+    expect((await login(1))['user'].id).not.toBe(first['user'].id)
+    expect((await login(3))['user'].id).toBe(stays['user'].id)
+    const later = await login(2)
+    expect((await call(server, 'DELETE', '/v1/me', { token: later['accessToken'] })).status).toBe(204)
+    await server.end('SIGTERM')
+
+    // Put back by hand, without a word to us: the next start sees to it.
+    for (const suffix of ['', '-wal', '-shm']) rmSync(database + suffix, { force: true })
+    copyFileSync(file, database)
+    server = await startServing(env)
+    expect(server.printed()).toContain('erased people again')
+    expect((await login(1))['user'].isNew).toBe(true)
+    expect((await login(2))['user'].id).not.toBe(second['user'].id)
+    expect((await login(3))['user'].id).toBe(stays['user'].id)
+  })
+
+if (dialect === 'sqlite')
+  test('a backup made with --keys is restored with them, and not without', async () => {
+    const env = environment(await emptyDatabase())
+    const folder = dirname(env['DATABASE_URL']!.slice('file:'.length))
+    const [file, keys] = [join(folder, 'backup.db'), join(folder, 'people.keys')]
+    await gatehouse(env, ['apply', '-f', '-'], app)
+    const made = await gatehouse(env, ['backup', file, '--keys', keys])
+    expect([made.code, made.stdout]).toEqual([0, expect.stringContaining('keep only the newest')])
+    expect(statSync(keys).mode & 0o777).toBe(0o600)
+    const refused = await gatehouse(env, ['restore', file])
+    expect([refused.code, refused.stderr]).toEqual([1, expect.stringContaining('--keys')])
+    const restored = await gatehouse(env, ['restore', file, '--keys', keys, '--json'])
+    expect([restored.code, restored.json()]).toMatchObject([0, { restored: file, erasedAgain: 0 }])
   })

@@ -1,10 +1,13 @@
-import { writeFileSync } from 'node:fs'
+import { mkdtempSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { emptyDatabase, freshDatabase } from '../support/database.ts'
 import { environment, gatehouse } from '../support/process.ts'
+import { startSmtp } from '../support/smtp.ts'
 import { botToken } from '../support/telegram.ts'
+
+const newFolder = () => mkdtempSync(join(tmpdir(), 'gatehouse-settings-'))
 
 let files = 0
 function fileOf(text: string): string {
@@ -37,13 +40,23 @@ test('help names every command', async () => {
 
 test.each([
   ['PORT', '99999'],
+  ['HOST', '203.0.113.7'],
+  ['DATABASE_URL', 'file:/etc/hostname/x.db'],
+  ['GATEHOUSE_DATA_DIR', '/etc/hostname'],
   ['GATEHOUSE_SECRET_KEY', 'c2hvcnQ='],
-  ['GATEHOUSE_PUBLIC_URL', 'auth.example.com'],
-])('a bad %s stops the start with one line and exit code 2', async (name, value) => {
-  const { code, stdout, stderr } = await gatehouse({ PATH: '', [name]: value }, ['serve'])
+])('%s=%s stops the start with one line and exit code 2', async (name, value) => {
+  const settings = { PATH: '', DATABASE_URL: await emptyDatabase(), GATEHOUSE_DATA_DIR: newFolder(), PORT: '0' }
+  const { code, stdout, stderr } = await gatehouse({ ...settings, [name]: value }, ['serve'])
   expect([code, stdout]).toEqual([2, ''])
-  expect(stderr).toMatch(new RegExp(`^gatehouse: ${name} .+; for example ${name}=.+\\n$`))
+  expect(stderr).toMatch(new RegExp(`^gatehouse: ${name} .+; for example ${name}=.+\n$`))
   if (name.includes('SECRET')) expect(stderr).not.toContain(value)
+})
+
+test('what is kept on disk is for whoever runs it alone', async () => {
+  const folder = join(newFolder(), 'a', 'data')
+  const { code } = await gatehouse({ PATH: '', GATEHOUSE_DATA_DIR: folder }, ['migrate'])
+  expect(code).toBe(0)
+  expect(statSync(folder).mode & 0o777).toBe(0o700)
 })
 
 test('apply creates, then changes nothing, then says which member it changes', async () => {
@@ -146,6 +159,55 @@ test('doctor is content with a fresh installation and says what is wrong with a 
   expect(ill.stdout.match(/^✗ .{14}/gm)?.map((line) => line.slice(2).trim())).toEqual(['public URL', 'secret key'])
   const nowhere = await gatehouse({ ...env, PORT: 'x' }, ['doctor', '--json'])
   expect([nowhere.code, nowhere.json().checks[0]]).toMatchObject([1, { check: 'configuration', ok: false }])
+})
+
+test('doctor asks the mail server', async () => {
+  const env = environment(await freshDatabase())
+  const { url, stop } = await startSmtp()
+  const mail = async () => {
+    const { code, json } = await gatehouse({ ...env, SMTP_URL: url }, ['doctor', '--json'])
+    return { code, ...json().checks.find(({ check }: { check: string }) => check === 'mail') }
+  }
+  expect(await mail()).toMatchObject({ code: 0, ok: true })
+  await stop()
+  expect(await mail()).toMatchObject({ code: 1, ok: false, detail: expect.stringMatching(/does not take mail: ./) })
+})
+
+test('a wrong call is JSON too where JSON was asked for, and a token has a name of a sensible length', async () => {
+  const env = environment(await freshDatabase())
+  const password = 'a long enough password'
+  const create = ['operator', 'create', '--email', 'ada@example.com', '--password-stdin', '--json']
+  const wrong = await gatehouse(env, [...create, '--role', 'god'], password)
+  expect([wrong.code, wrong.json().error]).toEqual([1, expect.stringContaining('god')])
+  const unknown = await gatehouse(env, ['exprot', '--json'])
+  expect([unknown.code, unknown.json().error]).toEqual([1, expect.stringContaining('exprot')])
+  await gatehouse(env, [...create, '--role', 'owner'], password)
+  for (const name of ['', 'x'.repeat(101)]) {
+    const { code, json } = await gatehouse(env, [
+      'operator',
+      'token',
+      '--email',
+      'ada@example.com',
+      '--name',
+      name,
+      '--json',
+    ])
+    expect([code, json().errors?.[0]?.path]).toEqual([1, 'name'])
+  }
+})
+
+test('a file with a fault anywhere changes nothing, and one that turns in circles is refused', async () => {
+  const env = environment(await freshDatabase())
+  const apply = (text: string) => gatehouse(env, ['apply', '-f', '-', '--json'], text)
+  const clash = '{"slug": "b", "name": "B", "sso": {"method": "GET", "tokenIn": "json:token"}}'
+  const refused = await apply(`{"apps": [{"slug": "a", "name": "A"}, ${clash}]}`)
+  expect([refused.code, refused.json().errors]).toEqual([
+    1,
+    [{ path: 'apps[1].sso.method', message: 'must be POST to send the token as json:token' }],
+  ])
+  expect((await gatehouse(env, ['export', '--json'])).json()).toEqual({ apps: [] })
+  const circle = await apply('apps: &all [*all]')
+  expect([circle.code, circle.json().error]).toEqual([1, expect.stringContaining('without an end')])
 })
 
 test('a lost or another secret key stops a start, and no new one is made', async () => {

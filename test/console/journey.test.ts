@@ -103,6 +103,8 @@ test('ten wrong passwords lock an address, known or not, and the right one is re
   expect(await refusalCode(consoleClient(server).auth.signIn.mutate({ email: 'ADA@example.com ', password }))).toBe(
     'locked',
   )
+  const answer = await call(server, 'POST', '/trpc/auth.signIn', { body: { email: 'ada@example.com', password } })
+  expect([answer.status, answer.headers.get('retry-after')]).toEqual([423, expect.stringMatching(/^(900|8\d\d)$/)])
 })
 
 test('a console cookie works for our own pages only', async () => {
@@ -153,10 +155,10 @@ test('bad input names every fault and changes nothing', async () => {
   })
   expect([refused.status, refused.body['code']]).toEqual([400, 'invalid_request'])
   expect(refused.body['errors'].map((fault: { path: string }) => fault.path).sort()).toEqual([
-    '',
     'audiences',
     'name',
     'sessionPolicy.maxConcurrentSessions',
+    'surprise',
   ])
   expect((await consoleClient(server, bearer(token)).apps.list.query({})).items).toEqual([])
 })

@@ -1,10 +1,7 @@
-import { expect, test, vi } from 'vitest'
+import { expect, test } from 'vitest'
 import { burst, createWorld, live } from '../../server/demo/life.ts'
 import { bearer, operatorToken } from '../support/operator.ts'
 import { call, startServer, type TestServer } from '../support/server.ts'
-
-// A hundred people, one call after the other, on a machine that has other things to do.
-vi.setConfig({ testTimeout: 60_000 })
 
 type Item = { method: string; app: { name: string }; user: { label: string }; endReason: string | null; ip: string }
 

@@ -5,6 +5,7 @@ import { eventsOf } from '../../server/delivery/store.ts'
 import { kinds } from '../../server/email/kinds.ts'
 import { claimEmails, findSuppression, listAttempts, updateEmail } from '../../server/email/store.ts'
 import { brandedApp, mailRow, queueMail, someUser } from '../support/mail.ts'
+import { openPersonal } from '../../server/personal/seal.ts'
 import { operatorToken } from '../support/operator.ts'
 import { call, startServer } from '../support/server.ts'
 import { reply, startSmtp } from '../support/smtp.ts'
@@ -102,7 +103,9 @@ test('a refused address bounces at once, is told to the app, and gets nothing mo
   expect(attempt).toMatchObject({ outcome: 'bounced', status: 550 })
   const [event] = [...(await eventsOf(server.runtime.db, [1])).values()]
   expect(event).toMatchObject({ type: 'email.bounced', userId })
-  const { data } = JSON.parse(server.runtime.vault.open(event!.payloadSealed, 'events.payload')) as any
+  const { data } = JSON.parse(
+    await openPersonal(server.runtime, server.runtime.db, event!.payloadSealed, 'events.payload'),
+  ) as any
   expect(data.content).toMatchObject({ kind: 'signature_updated', reason: expect.stringContaining('no such mailbox') })
   expect(JSON.stringify(data)).not.toContain('gone@')
   expect(server.logged()).not.toContain('gone@')

@@ -5,6 +5,7 @@ import { expect, test } from 'vitest'
 import { catalogue } from '../../server/event/catalogue.ts'
 import { newApiKey } from '../support/apiKey.ts'
 import { local, newEndpoint, post, sent } from '../support/events.ts'
+import { bearer, consoleClient, operatorToken } from '../support/operator.ts'
 import { startReceiver } from '../support/receiver.ts'
 import { call, startServer } from '../support/server.ts'
 
@@ -87,6 +88,76 @@ test('numbers keep their digits, their zeros and their size on the way through',
   expect(json.body).toBe('You have successfully bought and received 123456789012345678.1234567890 BTC.')
 })
 
+test('members keep their order, their names and their escapes, and blanks between them go', async () => {
+  const { server, app, receiver, key } = await withEndpoint()
+  const content =
+    '{"symbol":"B\\u0054C","10":1,"2":[0.10,{"b":-0,"1":1E+2}],"amount":"1","__proto__":{"a":1},"\\u0061":"\\/ \\"{,"}'
+  const spaced = content.replace('"10":1,', ' "10" :\n1 ,\t')
+  const one = `{"content": ${spaced} , "type":"buy.success","user":"u"}`
+  for (const body of [one, `[${JSON.stringify(sent)}, ${one}]`])
+    expect((await post(server, app, key, body)).status).toBe(202)
+  await server.runtime.outbox.pass()
+  const bought = receiver.received.filter(({ json }) => json.data.op === 'buy.success')
+  expect(bought).toHaveLength(2)
+  for (const { body, json } of bought) {
+    expect(body).toMatch(
+      /^\{"user":"u","title":"[^"]+","body":"[^"]+","data":\{"op":"buy.success","time":"\d+","content":\{/,
+    )
+    expect(body.slice(body.indexOf('"content":') + 10, -2)).toBe(content)
+    expect(json.title).toBe('Buying BTC completed')
+  }
+})
+
+test.each([
+  [
+    'a member that stands twice',
+    '{"type":"kyc.success","user":"u","content":{"a":{"b":1,"\\u0062":2}}}',
+    'content.a.b',
+  ],
+  ['a user named twice', '[{"type":"kyc.success","user":"u","user":"v","content":{}}]', '0.user'],
+  ['a member of the body that is none', '{"type":"kyc.success","user":"u","content":{},"__proto__":{}}', '__proto__'],
+])('%s is refused, and where it stands is said', async (_, body, path) => {
+  const { server, app, key } = await withEndpoint()
+  const answer = await post(server, app, key, body)
+  expect([answer.status, answer.body['errors']]).toEqual([400, [expect.objectContaining({ path })]])
+})
+
+test.each([501, 5_000, 60_000])('what is nested %i levels deep is refused in words', async (depth) => {
+  const { server, app, key } = await withEndpoint()
+  const nested = (open: string, close: string, n: number) =>
+    `{"type":"kyc.success","user":"u","content":{"a":${open.repeat(n)}1${close.repeat(n)}}}`
+  for (const [open, close] of [
+    ['[', ']'],
+    ['{"a":', '}'],
+  ] as const) {
+    const answer = await post(server, app, key, nested(open, close, depth).slice(0, 250_000))
+    expect(answer.status).toBe(400)
+    if (depth < 10_000) expect(answer.body['detail']).toContain('nested more than 500 levels deep')
+    expect((await post(server, app, key, nested(open, close, 400))).status).toBe(202)
+  }
+})
+
+test('a schema that takes no other members takes none called __proto__ either', async () => {
+  const { server, app, key } = await withEndpoint()
+  const client = consoleClient(server, bearer(await operatorToken(server)))
+  const schema = { type: 'object', properties: { n: { type: 'integer' } }, additionalProperties: false }
+  const templates = { en: { title: 'Order', body: '{n}' } }
+  await client.eventTypes.create.mutate({
+    appId: app.publicId,
+    key: 'order.shipped',
+    schema,
+    sample: { n: 1 },
+    templates,
+  })
+  const answer = await post(
+    server,
+    app,
+    key,
+    '{"type":"order.shipped","user":"u","content":{"n":1,"__proto__":{"n":2}}}',
+  )
+  expect(answer.body['errors']).toEqual([{ path: 'content.__proto__', message: 'is not a member of this type' }])
+})
+
 test('the reward is called what the app calls it', async () => {
   const server = await startServer({ env: local })
   const app = await server.createApp({ rewardName: 'Quest Stars' })
@@ -112,6 +183,8 @@ test('bad input names every fault and writes nothing', async () => {
     { ...sent, user: '', extra: 1 },
     { ...sent, time: 'yesterday' },
     'text',
+    { type: 'txn.unheard', user: '', content: {} },
+    { type: 'buy.fail', user: 7, content: { symbol: 'BTC' } },
   ])
   expect(answer.status).toBe(400)
   expect(answer.body['errors'].map((fault: { path: string }) => fault.path).sort()).toEqual([
@@ -119,10 +192,14 @@ test('bad input names every fault and writes nothing', async () => {
     '1.content.to',
     '2.type',
     '3.type',
-    '4',
+    '4.extra',
     '4.user',
     '5.time',
     '6',
+    '7.type',
+    '7.user',
+    '8.content.amount',
+    '8.user',
   ])
   for (const body of ['{', '[]', 'null', '{"type":"txn.sent"}', JSON.stringify(Array(101).fill(sent))])
     expect((await post(server, app, key, body)).status).toBe(400)

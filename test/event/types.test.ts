@@ -115,7 +115,7 @@ test('of a built-in type an app changes the texts and nothing else, and goes bac
   await server.runtime.outbox.pass()
   expect(receiver.received.map(({ json }) => json.body).sort()).toEqual([
     'Geschafft',
-    'Your KYC success',
+    'Ihre Identitätsprüfung (KYC) war erfolgreich',
     'Your KYC success',
   ])
 })

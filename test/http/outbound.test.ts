@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs'
 import { createServer as createTcp, type AddressInfo, type Socket } from 'node:net'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import type { Lookup } from '../../server/http/outbound/lookup.ts'
@@ -11,6 +10,7 @@ import {
 } from '../../server/http/outbound/outbound.ts'
 import { specialNetworks } from '../../server/http/outbound/registry.ts'
 import { listen } from '../support/listen.ts'
+import { readRegistries } from '../support/registry.ts'
 
 const limits = { timeoutMs: 2_000, maxBytes: 65_536 }
 
@@ -56,14 +56,8 @@ async function tcp(serve: (socket: Socket) => void): Promise<string> {
 }
 
 describe('the table of special addresses', () => {
-  const published = (version: 4 | 6) =>
-    readFileSync(new URL(`../vectors/iana-ipv${version}-special-registry-2026-07-18.csv`, import.meta.url), 'utf8')
-
   test("is IANA's, row for row", () => {
-    const rows = [published(4), published(6)].flatMap((csv) => [...records(csv)].slice(1))
-    const expected = rows.flatMap((row) =>
-      row[0]!.split(',').map((block) => [block.trim().split(' ')[0], row[8]!.trim() === 'True']),
-    )
+    const expected = readRegistries()
     expect(expected.length).toBe(51)
     expect(specialNetworks.map(([network, , reachable]) => [network, reachable])).toEqual(expected)
   })
@@ -422,21 +416,4 @@ function drip(socket: Socket, head: string, drop = 'x'): void {
   socket.write(head)
   const timer = setInterval(() => socket.write(drop), 20)
   socket.on('close', () => clearInterval(timer))
-}
-
-/** The records of a CSV file, quotes and line breaks within them understood (RFC 4180). */
-function* records(csv: string): Generator<string[]> {
-  let [record, field, quoted]: [string[], string, boolean] = [[], '', false]
-  for (const character of csv.replaceAll('\r\n', '\n')) {
-    if (character === '"') quoted = !quoted
-    else if (quoted || (character !== ',' && character !== '\n')) field += character
-    else {
-      record.push(field)
-      field = ''
-      if (character === '\n') {
-        if (record.length > 1) yield record
-        record = []
-      }
-    }
-  }
 }

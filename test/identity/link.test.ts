@@ -96,7 +96,7 @@ test('wallets, handles, notifications and the past come along, and the app is to
   const userId = idOf(server, mine.body['user'].id)
   const { runtime } = server
   await runtime.db.transaction(async (tx) => {
-    const profile = sealProfile(runtime.vault, { email: mailbox, emailVerified: true })
+    const profile = await sealProfile(runtime, tx, other, { email: mailbox, emailVerified: true })
     await tx.update(users).set(profile).where(eq(users.id, other))
     await savePreferences(tx, other, { choices: '{"swaps":{"email":false}}' })
   })

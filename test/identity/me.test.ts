@@ -149,6 +149,10 @@ test('the export holds everything in clear, and nothing of anybody else', async 
     notificationPreferences: null,
     findings: [],
     blocks: [],
+    mails: [],
+    mailSuppressed: null,
+    underWay: { signatureResetUntil: null, accountLinkUntil: null },
+    audit: [],
     profiles: [],
     sessions: [
       expect.objectContaining({
@@ -188,6 +192,7 @@ test("the export names a person's wallets", async () => {
       network: '-239',
       keyFrom: 'stateInit',
       publicKey: wallet.publicKey.toString('hex'),
+      followed: false,
       createdAt: '2026-06-01T12:00:00.000Z',
     },
   ])

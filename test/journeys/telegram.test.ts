@@ -1,5 +1,8 @@
 import { exportJWK, generateKeyPair, SignJWT, type JWTPayload } from 'jose'
 import { expect, test } from 'vitest'
+import { changeApp } from '../../server/app/change.ts'
+import { cliActor } from '../../server/operator/audit.ts'
+import { sweep } from '../../server/sweep.ts'
 import { listen } from '../support/listen.ts'
 import { call, startServer, type TestServer } from '../support/server.ts'
 import { checkSession, signInWithTelegram, telegramApp } from '../support/signIn.ts'
@@ -215,6 +218,33 @@ test('a new name replaces the old one; what the person wrote themselves stays', 
   const bob = await signInWithTelegram(server, app, person(7))
   const bert = await signInWithTelegram(server, app, { ...person(7), first_name: 'Bert' })
   expect([bob.body['user'].name, bert.body['user'].name]).toEqual(['Person 7', 'Bert'])
+})
+
+test('a proof dated ahead is remembered until it can serve no longer', async () => {
+  const server = await startServer()
+  const app = await telegramApp(server, { telegram: { maxAge: 100, singleUse: true } })
+  const ahead = new Date(server.clock.now.getTime() + 60_000)
+  const body = { initData: initData(alice, ahead) }
+  expect((await login(server, app, body)).status).toBe(200)
+  for (const seconds of [100, 59, 1]) {
+    server.clock.pass(seconds)
+    await sweep(server.runtime)
+    expect((await login(server, app, body)).body['code']).toBe('login_expired')
+  }
+})
+
+test('an app whose bot token is missing, or was taken away, lets nobody in', async () => {
+  const server = await startServer()
+  const app = await telegramApp(server)
+  const bare = await server.createApp({ name: 'Bare', slug: 'bare' })
+  await changeApp(server.runtime, cliActor, app.id, { telegram: { botToken: null } })
+  for (const { slug } of [app, bare])
+    for (const token of ['', 'undefined', 'null', ':', botToken]) {
+      const answer = await login(server, { slug }, { initData: initData(alice, server.clock.now, token) })
+      expect([slug, token, answer.status < 500 && answer.status >= 400]).toEqual([slug, token, true])
+      const widget = await login(server, { slug }, { loginWidget: loginWidget(alice, server.clock.now, token) })
+      expect([slug, token, widget.status < 500 && widget.status >= 400]).toEqual([slug, token, true])
+    }
 })
 
 test('one person is two users for two apps', async () => {

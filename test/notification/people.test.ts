@@ -1,5 +1,7 @@
+import { eq } from 'drizzle-orm'
 import { expect, test } from 'vitest'
 import { changeApp } from '../../server/app/change.ts'
+import { events } from '../../server/db/schema.ts'
 import { judgeAnswer, type BotAnswer } from '../../server/notification/telegramAnswer.ts'
 import { cliActor } from '../../server/operator/audit.ts'
 import type { NewApp } from '../../server/app/settings.ts'
@@ -101,6 +103,32 @@ test('the stream brings notifications as they come, after a break what was misse
   await expect.poll(() => resumed.ended, { timeout: 5_000 }).toBe(true)
   const refused = await openStream(url, headers)
   expect(refused.status).toBe(401)
+})
+
+test('what is committed after a later event is brought all the same, and nothing twice', async () => {
+  const { server, app, token, emit, login } = await setUp()
+  await emit()
+  const url = `${server.url}/v1/me/notifications/stream`
+  const stream = await openStream(url, { authorization: `Bearer ${token}` })
+  const { db, vault } = server.runtime
+  const other = (await signInWithTelegram(server, app, person(8))).body as Record<string, any>
+  const late = await emit({ user: other['user'].id })
+  const early = await emit()
+  await expect.poll(() => dataOf(stream.text).map(({ id }) => id as string)).toEqual([early])
+  // For this stream it is as if its transaction had taken longer than the one after it.
+  const userId = vault.ids.parse('usr', login['user'].id)!
+  await db.transaction((tx) =>
+    tx
+      .update(events)
+      .set({ userId })
+      .where(eq(events.id, vault.ids.parse('evt', late)!)),
+  )
+  await expect.poll(() => dataOf(stream.text).map(({ id }) => id as string), { timeout: 5_000 }).toEqual([early, late])
+  const ids = [...stream.text.matchAll(/^id: (.*)$/gm)].map(([, id]) => id)
+  expect(ids).toEqual([early, early])
+  server.clock.pass(20)
+  const last = await emit()
+  await expect.poll(() => dataOf(stream.text).map(({ id }) => id as string)).toEqual([early, late, last])
 })
 
 test('a sixth stream at once is refused, and a closed one makes room', async () => {

@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http'
 import { createServer, type Socket } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import { describe, expect, onTestFinished, test } from 'vitest'
@@ -265,6 +266,41 @@ describe('a tokenInfoURL that fails', () => {
     tokenInfo.says(goodClaims(server))
     expect((await ssoLogin(server, app, 'g')).status).toBe(200)
     expect((await ssoLogin(server, app, 'h')).status).toBe(200)
+  })
+
+  test.each<[string, number, string, (response: ServerResponse) => unknown]>([
+    ['nothing', 502, 'open', (response) => response.destroy()],
+    ['a page', 502, 'open', (response) => response.setHeader('content-type', 'text/html').end('<p>')],
+    ['broken JSON', 502, 'open', (response) => response.setHeader('content-type', 'application/json').end('{')],
+    ['too much', 502, 'open', (response) => answerJson(response, { more: 'x'.repeat(70_000) })],
+    ['500', 401, 'closed', (response) => response.writeHead(500).end()],
+    ['503', 401, 'closed', (response) => response.writeHead(503).end()],
+    ['401', 401, 'closed', (response) => response.writeHead(401).end()],
+    ['a redirect', 401, 'closed', (response) => response.writeHead(302, { location: '/' }).end()],
+    ['wrong claims', 401, 'closed', (response) => answerJson(response, { sub: 'a' })],
+  ])(
+    'opens the circuit by what says nothing of a token, never by what refuses it: %s',
+    async (_name, status, state, answer) => {
+      const { server, tokenInfo, app } = await startSso()
+      tokenInfo.answer = (_asked, response) => void answer(response)
+      for (let n = 0; n < 5; n++) expect((await ssoLogin(server, app, `a${n}`)).status).toBe(status)
+      tokenInfo.says(goodClaims(server))
+      expect((await ssoLogin(server, app, 'good')).status).toBe(state === 'open' ? 503 : 200)
+    },
+  )
+
+  test('with a status of its own tells which, for a client that may try the same token again', async () => {
+    const { server, tokenInfo, app } = await startSso()
+    tokenInfo.answer = (_asked, response) => response.writeHead(503).end()
+    expect((await ssoLogin(server, app)).body).toMatchObject({
+      code: 'sso_token_rejected',
+      upstreamStatus: 503,
+      detail: expect.stringContaining('the same token may hold later'),
+    })
+    tokenInfo.answer = (_asked, response) => response.writeHead(403).end()
+    const refused = (await ssoLogin(server, app)).body
+    expect(refused).toMatchObject({ code: 'sso_token_rejected', upstreamStatus: 403 })
+    expect(refused['detail']).not.toContain('later')
   })
 
   test('four times and then answers has not failed five times in a row', async () => {

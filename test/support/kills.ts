@@ -7,6 +7,8 @@ export type Killable = { url: string; kill(): Promise<unknown> }
 
 export type KillResult = {
   acknowledged: number
+  /** Different events that arrived: some whose acknowledgement the kill swallowed are among them. */
+  delivered: number
   lost: string[]
   /** Deliveries that came more than once, and of them those whose bytes differed. */
   twice: number
@@ -93,6 +95,44 @@ export async function killAgainAndAgain({ start, path, key, receiver, kills, ran
     await Promise.all(storms)
   }
   const last = await start()
+  const result = await settle(acknowledged, receiver)
+  await last.kill()
+  return result
+}
+
+/**
+ * Kills one of two servers that share a database, then the other, again and again, while both are called; each comes back before the next is
+ * killed. In the end both live until everything has arrived.
+ */
+export async function killInTurn({ start, path, key, receiver, kills, random }: Plan): Promise<KillResult> {
+  const acknowledged: string[] = []
+  const pair = [await start(), await start()]
+  let [counter, over] = [0, false]
+  const storm = async (nth: number) => {
+    while (!over) {
+      const answer = await call(pair[nth % 2]!, 'POST', path, { body: event(counter++), token: key }).catch(
+        () => undefined,
+      )
+      if (answer?.status === 202) acknowledged.push(answer.body['id'] as string)
+      // It is dead, and the next one is not there yet.
+      if (!answer) await wait(20)
+    }
+  }
+  const storms = Array.from({ length: 6 }, (_, nth) => storm(nth))
+  for (let kill = 0; kill < kills; kill++) {
+    await wait(50 + random() * 400)
+    await pair[kill % 2]!.kill()
+    pair[kill % 2] = await start()
+  }
+  over = true
+  await Promise.all(storms)
+  const result = await settle(acknowledged, receiver)
+  await Promise.all(pair.map((server) => server.kill()))
+  return result
+}
+
+/** Waits until everything that was acknowledged has arrived, or half a minute has passed without anything arriving. */
+async function settle(acknowledged: string[], receiver: KillReceiver): Promise<KillResult> {
   let [seen, quiet] = [-1, 0]
   const missing = () => acknowledged.filter((id) => !receiver.bodies.has(id))
   while (missing().length > 0 && quiet < 60) {
@@ -100,9 +140,9 @@ export async function killAgainAndAgain({ start, path, key, receiver, kills, ran
     seen = receiver.bodies.size
     await wait(500)
   }
-  await last.kill()
   return {
     acknowledged: acknowledged.length,
+    delivered: receiver.bodies.size,
     lost: missing(),
     twice: receiver.twice.size,
     differing: receiver.differing.size,

@@ -1,17 +1,30 @@
 import { asc } from 'drizzle-orm'
 import { emails } from '../../server/db/schema.ts'
 import type { MailFacts } from '../../server/email/kinds.ts'
+import { openPersonal } from '../../server/personal/seal.ts'
 import type { TestServer } from './server.ts'
 
 /** Every mail that is owed or sent, oldest first, opened. */
 export async function mailsOf(server: TestServer) {
-  const { db, vault } = server.runtime
+  const { db } = server.runtime
   const rows = await db.select().from(emails).orderBy(asc(emails.id))
-  return rows.map((row) => {
-    const { code, ...facts } = JSON.parse(vault.open(row.variablesSealed!, 'emails.variables')) as MailFacts
+  const open = async (row: (typeof rows)[number]) => {
+    const { code, ...facts } = JSON.parse(
+      await openPersonal(server.runtime, db, row.variablesSealed!, 'emails.variables'),
+    ) as MailFacts
     const { kind, userId, locale, status, expiresAt } = row
-    return { kind, to: vault.open(row.toSealed, 'emails.to'), code, facts, userId, locale, status, expiresAt }
-  })
+    return {
+      kind,
+      to: await openPersonal(server.runtime, db, row.toSealed, 'emails.to'),
+      code,
+      facts,
+      userId,
+      locale,
+      status,
+      expiresAt,
+    }
+  }
+  return Promise.all(rows.map(open))
 }
 
 /** Kinds and addresses of all mails, oldest first. */

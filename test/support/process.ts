@@ -3,10 +3,7 @@ import { mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { onTestFinished, vi } from 'vitest'
-
-// Each run is a process of its own that loads everything anew.
-vi.setConfig({ testTimeout: 120_000 })
+import { onTestFinished } from 'vitest'
 
 const cli = fileURLToPath(new URL('../../server/cli.ts', import.meta.url))
 

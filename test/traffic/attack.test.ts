@@ -115,6 +115,29 @@ describe('within a minute', () => {
     expect(await findings(world)).toMatchObject([{ detector: 'many_addresses', kind: 'user', answer: 'watch' }])
   })
 
+  test('codes that are guessed at one address, account by account, are found and stopped; sessions there go on', async () => {
+    const world = await watched()
+    const tokens: string[] = []
+    for (let n = 1; n <= 8; n++) tokens.push((await signIn(world, n, '203.0.113.5')).body['accessToken'] as string)
+    const guess = (n: number, ip = '203.0.113.5') =>
+      post(
+        world,
+        '/v1/me/link/confirm',
+        ip,
+        { code: String(n).padStart(6, '0') },
+        { authorization: `Bearer ${tokens[n % 8]}` },
+      )
+    const answers = await inTurn(300, guess)
+    expect(lost(answers)).toBe(1)
+    expect(stopped(answers)).toBe(285)
+    expect(await findings(world)).toMatchObject([
+      { detector: 'code_guessing', kind: 'address', value: '203.0.113.5', answer: 'block', tries: 15, stopped: 285 },
+    ])
+    // Who has a session open goes on with it, and types their code elsewhere as ever.
+    expect((await checkSession(world.server, tokens[1]!)).status).toBe(200)
+    expect((await guess(2, '203.0.114.5')).body['code']).toBe('code_invalid')
+  })
+
   test('tokens that are guessed are told', async () => {
     const world = await watched()
     await inTurn(130, () => post(world, '/v1/logout', '203.0.113.4', {}, { authorization: 'Bearer gh_at_guessed' }))

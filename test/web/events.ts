@@ -5,11 +5,15 @@ import type { App } from '../../server/app/app.ts'
 import { changeApp } from '../../server/app/change.ts'
 import { cliActor } from '../../server/operator/audit.ts'
 import { newApiKey } from '../support/apiKey.ts'
+import { listLog } from '../../server/delivery/logStore.ts'
+import { signInWithTelegram } from '../support/signIn.ts'
+import { person } from '../support/telegram.ts'
 import { newEndpoint, patchEndpoint, post, sent } from '../support/events.ts'
 import type { TestServer } from '../support/server.ts'
 
 const texts: Record<string, [status: number, body: string]> = {
   '/ok': [204, ''],
+  '/gone': [410, ''],
   '/busy': [503, '{"error":"upstream is being restarted","request":"01J9Z0"}'],
 }
 
@@ -49,6 +53,18 @@ export async function addEvents(server: TestServer, app: App, users: string[]) {
     types: ['kyc.*'],
   })
   await patchEndpoint(server, app, off.row.id, { state: 'paused' })
+  const told = await newEndpoint(server, app, `${sink}/logout`, {
+    description: 'Back-channel logout',
+    payloadFormat: 'logout_token',
+  })
+  const zoe = {
+    'user-agent': 'Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0',
+    'x-forwarded-for': '198.51.100.77',
+  }
+  await signInWithTelegram(server, app, { ...person(77_000_001), first_name: 'Zoe', username: 'zoe_77' }, zoe)
+  await signInWithTelegram(server, app, { ...person(77_000_001), first_name: 'Zoe', username: 'zoe_77' }, zoe)
+  await runtime.outbox.pass()
+  const ended = await listLog(runtime.db, { endpointId: told.row.id }, { limit: 1 })
   const ids: string[] = []
   for (let n = 0; n < 14; n++) {
     clock.pass(1500)
@@ -70,12 +86,18 @@ export async function addEvents(server: TestServer, app: App, users: string[]) {
     content: { symbol: 'ETH', amount: '0.5' },
   })
   await runtime.outbox.pass()
+  // One that says that it is gone, so that the console has something to ask for a hand with.
+  await newEndpoint(server, app, `${sink}/gone`, { types: ['kyc.failed'], description: 'Moved away' })
+  await post(server, app, key, { type: 'kyc.failed', user: users[1]!, content: {} })
+  await runtime.outbox.pass()
   clock.now = new Date()
   return {
     endpoint: runtime.vault.ids.seal('whe', ok.row.id),
     failing: runtime.vault.ids.seal('whe', busy.row.id),
     paused: runtime.vault.ids.seal('whe', off.row.id),
     refused: runtime.vault.ids.seal('whe', missing.row.id),
+    logout: runtime.vault.ids.seal('whe', told.row.id),
+    told: runtime.vault.ids.seal('evt', ended.rows[0]!.id),
     delivered: ids[0]!,
     retrying: ids.at(-3)!,
     dead: (last.body as { id: string }).id,

@@ -225,6 +225,6 @@ async function sendMails(server: TestServer, app: App, user: string): Promise<st
 async function refuseMail({ runtime }: TestServer, address: string, reason: string, until: Date | null): Promise<void> {
   const createdAt = runtime.now()
   await runtime.db.transaction((tx) =>
-    saveSuppression(tx, { ...addressee(runtime, address), reason, createdAt, until }),
+    saveSuppression(tx, { ...addressee(runtime, address, runtime.vault.seal), reason, createdAt, until }),
   )
 }

@@ -1,12 +1,12 @@
 import type { Populated } from './installation.ts'
 
-/** Every page of the console, opened with ids that are there. */
+/** Every page of the console, opened with ids that are there; what stands beside a list on a desk is a page of its own, with its own title, on a phone. */
 export const routes = ({ ids, events }: Populated) => [
   { path: '/sign-in', title: 'Sign in' },
   { path: '/setup?token=t', title: 'Create the first operator' },
   { path: '/', title: 'Overview' },
   { path: '/sessions', title: 'Sessions' },
-  { path: `/sessions?session=${ids.session}`, title: 'Sessions' },
+  { path: `/sessions?session=${ids.session}`, title: 'Sessions', narrow: '@jack_40' },
   { path: '/sessions?q=nobody-is-called-this', title: 'Sessions' },
   { path: `/sessions/${ids.session}`, title: '@jack_40' },
   { path: `/sessions/${ids.evicted}`, title: '@jack_40' },
@@ -15,27 +15,40 @@ export const routes = ({ ids, events }: Populated) => [
   { path: '/apps', title: 'Apps' },
   { path: '/apps/new', title: 'New app' },
   { path: `/apps/${ids.app}`, title: 'Ton Quest' },
-  ...['policy', 'audiences', 'telegram', 'ton', 'sso', 'network', 'keys', 'branding', 'posture', 'danger'].map(
-    (tab) => ({
-      path: `/apps/${ids.app}?tab=${tab}`,
-      title: 'Ton Quest',
-    }),
-  ),
+  ...[
+    'policy',
+    'audiences',
+    'telegram',
+    'ton',
+    'sso',
+    'network',
+    'claims',
+    'keys',
+    'channels',
+    'branding',
+    'posture',
+    'danger',
+  ].map((tab) => ({
+    path: `/apps/${ids.app}?tab=${tab}`,
+    title: 'Ton Quest',
+  })),
   { path: '/?range=7d', title: 'Overview' },
   { path: '/traffic', title: 'Traffic' },
   ...['blocks', 'rules', 'why', 'why&q=203.0.113.66'].map((tab) => ({ path: `/traffic?tab=${tab}`, title: 'Traffic' })),
   { path: '/notifications', title: 'Notifications' },
-  { path: `/notifications?notification=${events.retrying}&live=1`, title: 'Notifications' },
+  { path: `/notifications?notification=${events.retrying}&live=1`, title: 'Notifications', narrow: 'Swap completed' },
   { path: '/notifications?status=dead&channel=webhook&type=sell.success', title: 'Notifications' },
   { path: '/notifications?q=nobody-is-called-this', title: 'Notifications' },
   { path: `/notifications/${events.retrying}`, title: 'Swap completed' },
   { path: `/notifications/${events.dead}`, title: 'Selling ETH completed' },
+  { path: `/notifications/${events.told}`, title: 'Session ended' },
   ...[
     'webhooks',
     'webhooks&endpoint=new',
     'webhooks&endpoint=check',
     `webhooks&endpoint=${events.endpoint}`,
     `webhooks&endpoint=${events.paused}`,
+    `webhooks&endpoint=${events.logout}`,
     'events',
     'events&type=new',
     'events&type=buy.success',
@@ -52,5 +65,6 @@ export const routes = ({ ids, events }: Populated) => [
   { path: '/operators', title: 'Operators' },
   { path: '/operators?tab=me', title: 'Operators' },
   { path: '/keys', title: 'Signing keys' },
+  { path: '/retention', title: 'Retention' },
   { path: '/nowhere', title: 'Not found' },
 ]

@@ -57,7 +57,7 @@ test.each([
   ['a type nobody sends', { types: ['txn.*', 'txn.snet'] }, 'types.1'],
   ['a pattern', { types: ['t*'] }, 'types.0'],
   ['a secret that is too short', { secret: 'whsec_AAAA' }, 'secret'],
-  ['an unknown member', { color: 'red' }, ''],
+  ['an unknown member', { color: 'red' }, 'color'],
 ])('%s is refused with the member that is wrong', async (_name, change, path) => {
   const { server, appId, token } = await setUp()
   const body = { url: 'https://example.com/hook', ...change }
@@ -110,7 +110,17 @@ test('the log filters, pages, explains and replays', async () => {
   ])
   expect(await list({ status: 'delivered', type: 'kyc.success' })).toEqual([['u1', 'kyc.success']])
   expect(await list({ status: 'dead' })).toEqual([])
+  expect(await list({ status: 'pending' })).toEqual([])
+  expect(await list({ appId, status: 'retrying', channel: 'webhook', endpointId: webhookId })).toHaveLength(2)
+  expect(await list({ type: 'kyc.success', status: 'retrying' })).toEqual([])
+  const other = await client.apps.create.mutate({ name: 'Other' })
+  expect(await list({ appId: other.id, endpointId: webhookId })).toEqual([])
+  expect(await list({ appId: other.id, status: 'retrying' })).toEqual([])
   expect(await list({ q: ids[3] })).toEqual([['u3', 'txn.sent']])
+  expect(await list({ q: 'your kyc success' })).toEqual([['u1', 'kyc.success']])
+  expect(await list({ q: '0XB0....55A7', status: 'retrying' })).toHaveLength(2)
+  expect(await list({ q: 'nobody wrote "this"' })).toEqual([])
+  expect(await client.notifications.count.query({ q: 'Sent ONE' })).toMatchObject({ count: 5, replayable: 5 })
   expect(await list({ endpointId: webhookId, channel: 'webhook' })).toHaveLength(6)
   expect(await list({ channel: 'telegram' })).toEqual([])
   const second = new Date(server.clock.now.getTime() - 4_000)

@@ -41,10 +41,18 @@ export const deliveries = table(
     index('deliveries_order')
       .on(delivery.lane, delivery.orderKey, delivery.id)
       .where(sql.raw(`order_key is not null and status in ('pending', 'sending')`)),
-    index('deliveries_dead').on(delivery.eventId).where(sql.raw(`status = 'dead'`)),
-    index('deliveries_held').on(delivery.eventId).where(sql.raw(`status = 'held'`)),
-    index('deliveries_skipped').on(delivery.eventId).where(sql.raw(`status = 'skipped'`)),
-    index('deliveries_people').on(delivery.channel, delivery.eventId).where(sql.raw(`channel <> 'webhook'`)),
+    // For the log, in the order of events; with what it is narrowed to besides, so that rows are read only of what matches.
+    index('deliveries_waiting')
+      .on(delivery.eventId, delivery.tries, delivery.channel, delivery.lane)
+      .where(sql.raw(`status = 'pending'`)),
+    index('deliveries_dead').on(delivery.eventId, delivery.channel, delivery.lane).where(sql.raw(`status = 'dead'`)),
+    index('deliveries_held').on(delivery.eventId, delivery.channel, delivery.lane).where(sql.raw(`status = 'held'`)),
+    index('deliveries_skipped')
+      .on(delivery.eventId, delivery.channel, delivery.lane)
+      .where(sql.raw(`status = 'skipped'`)),
+    index('deliveries_people')
+      .on(delivery.channel, delivery.eventId, delivery.status)
+      .where(sql.raw(`channel <> 'webhook'`)),
   ],
 )
 

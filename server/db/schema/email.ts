@@ -1,4 +1,4 @@
-import { sql } from 'drizzle-orm'
+import { isNotNull, sql } from 'drizzle-orm'
 import { bytes, id, index, instant, integer, ref, table, text, uniqueIndex } from '../dialect.ts'
 import { apps } from './app.ts'
 import { users } from './identity.ts'
@@ -16,6 +16,11 @@ export const emails = table(
       .references(() => apps.id, { onDelete: 'cascade' }),
     /** Null for a test that an operator sent to themselves. */
     userId: ref().references(() => users.id, { onDelete: 'cascade' }),
+    /**
+     * The delivery that this mail is, if it tells of an event: what becomes of the mail is written there too. No foreign key, because events and mails
+     * are kept for different times.
+     */
+    deliveryId: ref(),
     kind: text().notNull(),
     locale: text().notNull(),
     toHash: bytes().notNull(),
@@ -53,6 +58,7 @@ export const emails = table(
     index('emails_app').on(mail.appId, mail.id),
     index('emails_user').on(mail.userId),
     index('emails_to').on(mail.toHash, mail.id),
+    index('emails_delivery').on(mail.deliveryId).where(isNotNull(mail.deliveryId)),
     index('emails_code').on(mail.expiresAt).where(sql.raw(`expires_at is not null and wiped_at is null`)),
   ],
 )

@@ -49,6 +49,36 @@ export const identities = table(
   ],
 )
 
+/**
+ * A person's own keys, encrypted under the secret key: what is personal is sealed under them (personal/), and they go with the person. In a table of
+ * their own, so that backups can be kept without them. A joined account has several.
+ */
+export const personalKeys = table(
+  'personal_keys',
+  {
+    tag: bytes().primaryKey(),
+    userId: ref()
+      .notNull()
+      .references(() => users.id, { onDelete: 'cascade' }),
+    sealed: bytes().notNull(),
+  },
+  (key) => [index('personal_keys_user').on(key.userId)],
+)
+
+/**
+ * Who was erased: the number their account had and when it was made, which together no other has. It names nobody, outlives every backup, and has
+ * whoever comes back with one erased again (personal/eraseAgain.ts).
+ */
+export const erasedUsers = table(
+  'erased_users',
+  {
+    id: ref().notNull(),
+    createdAt: instant().notNull(),
+    erasedAt: instant().notNull(),
+  },
+  (row) => [uniqueIndex('erased_users_key').on(row.id, row.createdAt)],
+)
+
 /** Nabi's profile: a handle owned by a wallet address. */
 export const profiles = table(
   'profiles',

@@ -8,6 +8,8 @@ type Range = readonly [Address, number]
 /** Why an address is refused, in words that end a sentence beginning with it; undefined when it may be reached. */
 export type Guard = (ip: string) => string | undefined
 
+const MOST_JUDGED = 10_000
+
 /** What an operator may open as a whole network; everything else that is not public only address by address. */
 const openable = parseNetworks(['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', '100.64.0.0/10', 'fc00::/7'])
 
@@ -31,7 +33,7 @@ const registry = specialNetworks
 export function createGuard(allow: readonly string[]): Guard {
   const networks = parseNetworks(allow)
   const single = networks.filter(([address, prefix]) => prefix === (address.kind() === 'ipv4' ? 32 : 128))
-  return (ip) => {
+  return remember((ip) => {
     const fault = faultOf(ip)
     if (!fault || isWithin(ip, single)) return undefined
     if (fault.openable && isWithin(ip, networks)) return undefined
@@ -40,6 +42,18 @@ export function createGuard(allow: readonly string[]): Guard {
     return fault.openable
       ? `${fault.what}; name it or its network in GATEHOUSE_ALLOW_NETWORKS, such as ${name}, to allow it`
       : `${fault.what}; name it in GATEHOUSE_ALLOW_NETWORKS as ${name} to allow it`
+  })
+}
+
+/** The same few addresses are called again and again, and a judgement of one never changes. */
+function remember(guard: Guard): Guard {
+  let judged = new Map<string, string | undefined>()
+  return (ip) => {
+    if (judged.has(ip)) return judged.get(ip)
+    if (judged.size >= MOST_JUDGED) judged = new Map()
+    const fault = guard(ip)
+    judged.set(ip, fault)
+    return fault
   }
 }
 

@@ -10,9 +10,11 @@ const system = promisify(systemLookup)
  * Asks the name servers directly and only then the system. The system's resolver occupies one of the process's few threads for as long as a name
  * server keeps silent: a single app with a dead name server could hold up everything that computes there. Names that only the system knows (its
  * hosts file) wait for each other, one at a time.
+ * @param servers name servers instead of the system's
  */
-export function createLookup(): Lookup {
+export function createLookup(servers?: string[]): Lookup {
   const resolver = new Resolver({ timeout: 1_500, tries: 2 })
+  if (servers) resolver.setServers(servers)
   const resolve4 = promisify(resolver.resolve4.bind(resolver))
   const resolve6 = promisify(resolver.resolve6.bind(resolver))
   let queue: Promise<unknown> = Promise.resolve()

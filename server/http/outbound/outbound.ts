@@ -62,15 +62,31 @@ export type Outbound = {
   close(): Promise<void>
 }
 
+const MOST_JUDGED = 1_000
+
 /** @param allow GATEHOUSE_ALLOW_NETWORKS */
 export function createOutbound(allow: readonly string[], lookup: Lookup = createLookup()): Outbound {
   const guard = createGuard(allow)
   const guarded = createPools(guard, lookup)
   const open = createPools(undefined, lookup)
+  const judged = { guarded: new Map<string, URL | Fault>(), open: new Map<string, URL | Fault>() }
+
+  /** A URL is judged once as it is written; where its name leads is judged with each connection. One with a query is hardly ever asked for again. */
+  function readOnce(url: string | URL, configured: boolean): URL | Fault {
+    if (typeof url !== 'string' || url.includes('?')) return readUrl(url, configured ? undefined : guard)
+    const known = configured ? judged.open : judged.guarded
+    let read = known.get(url)
+    if (!read) {
+      if (known.size >= MOST_JUDGED) known.clear()
+      known.set(url, (read = readUrl(url, configured ? undefined : guard)))
+    }
+    return read
+  }
+
   return {
     async request(request) {
       const began = performance.now()
-      const read = readUrl(request.url, request.configured ? undefined : guard)
+      const read = readOnce(request.url, request.configured === true)
       if ('fault' in read) {
         const timings = { dns: null, connect: null, tls: null, firstByte: null, total: performance.now() - began }
         return { ...read, timings, remoteAddress: null }

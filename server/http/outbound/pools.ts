@@ -3,8 +3,8 @@ import { createConnect, type Link } from './connect.ts'
 import type { Guard } from './guard.ts'
 import type { Lookup } from './lookup.ts'
 
-/** Connections to one origin in one lane. */
-const MOST_CONNECTIONS = 128
+/** Connections to one origin in one lane: more than an endpoint may be sent at once. */
+const MOST_CONNECTIONS = 256
 /** Pools with open connections. */
 const MOST_ORIGINS = 1_000
 const KEEP_ALIVE_MS = 10_000

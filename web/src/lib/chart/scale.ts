@@ -1,3 +1,5 @@
+import { count } from '../format.ts'
+
 /** What a chart draws: one row a moment, in order. */
 export type Row = { at: string; values: (number | null)[] }
 export type Series = { label: string; color: string; kind: 'bar' | 'line' }
@@ -21,3 +23,6 @@ export function moment(at: string, stepMinutes: number): string {
 
 export const short = (n: number): string =>
   n >= 1e6 ? `${+(n / 1e6).toFixed(1)}M` : n >= 1e4 ? `${Math.round(n / 1e3)}k` : String(+n.toFixed(n < 10 ? 2 : 0))
+
+export const say = (value: number | null, unit: string): string =>
+  value === null ? '–' : `${count(+value.toFixed(2))}${unit}`

@@ -17,6 +17,14 @@ export const kinds: Record<Kind, string> = {
   recovery_questions_updated: 'Recovery questions updated',
 }
 
+/** Besides those with templates: mails of events, and to operators. */
+export const mailKinds: Record<Mail['kind'], string> = {
+  ...kinds,
+  event: 'Notification of an event',
+  endpoint_disabled: 'To operators: endpoint off',
+  template_fallback: 'To operators: template not used',
+}
+
 export const locales: Record<Locale, string> = {
   en: 'English',
   de: 'German',

@@ -1,5 +1,6 @@
 import AppWindow from '@lucide/svelte/icons/app-window'
 import Bell from '@lucide/svelte/icons/bell'
+import Hourglass from '@lucide/svelte/icons/hourglass'
 import KeyRound from '@lucide/svelte/icons/key-round'
 import LayoutDashboard from '@lucide/svelte/icons/layout-dashboard'
 import Mail from '@lucide/svelte/icons/mail'
@@ -25,6 +26,7 @@ export const main = [
 ]
 export const foot = [
   { path: '/operators', label: 'Operators', key: 'p', icon: ShieldUser },
+  { path: '/retention', label: 'Retention', key: 'r', icon: Hourglass },
   { path: '/keys', label: 'Signing keys', key: 'k', icon: KeyRound },
 ]
 

@@ -26,6 +26,7 @@ export const healthLooks: Record<Health, { glyph: string; word: string; tone: To
 export const formats = [
   { value: 'standard', label: 'Standard: user, title, body, data' },
   { value: 'extended', label: 'Extended: also id, type, timestamp, seq' },
+  { value: 'logout_token', label: 'Logout token: back-channel logout' },
 ]
 
 export const overlaps = [

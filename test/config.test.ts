@@ -1,0 +1,40 @@
+import { expect, test } from 'vitest'
+import { loadConfig } from '../server/config.ts'
+
+test.each([
+  ['PORT', '-1'],
+  ['PORT', '0x10'],
+  ['PORT', '1e3'],
+  ['PORT', '65536'],
+  ['HOST', 'not a host'],
+  ['HOST', 'http://localhost'],
+  ['DATABASE_URL', 'mysql://db'],
+  ['DATABASE_URL', 'postgres://'],
+  ['DATABASE_URL', 'postgres://u:hunter2@db:99999/x'],
+  ['DATABASE_URL', 'file:'],
+  ['GATEHOUSE_SECRET_KEY', 'hunter2'],
+  ['GATEHOUSE_PUBLIC_URL', 'auth.example.com'],
+  ['GATEHOUSE_PUBLIC_URL', 'https://u:hunter2@auth.example.com'],
+  ['GATEHOUSE_PUBLIC_URL', 'https://auth.example.com/?hunter2'],
+  ['GATEHOUSE_TRUST_PROXY', '10.0.0.0/40'],
+  ['GATEHOUSE_ALLOW_NETWORKS', 'localhost'],
+  ['GATEHOUSE_RATE_LIMITS', 'OFF'],
+  ['GATEHOUSE_ENV', 'test'],
+  ['LOG_LEVEL', 'loud'],
+  ['SMTP_URL', 'http://u:hunter2@mail'],
+  ['SMTP_URL', 'smtp://['],
+  ['SMTP_URL', 'smtp://u:hunter2@mail:99999'],
+  ['TON_API_URL', 'toncenter.com'],
+  ['TON_API_URL', 'https://u:hunter2@toncenter.com'],
+  ['TON_API_KEY', 'hunter2\nhunter2'],
+  ['TON_API_RATE', 'fast'],
+  ['TELEGRAM_API_URL', 'file:///etc/hostname'],
+])('%s=%s is refused in one line with its name and an example, and without a secret', (name, value) => {
+  const read = () => loadConfig({ [name]: value })
+  expect(read).toThrow(new RegExp(`^${name} [^\\n]+; for example ${name}=[^\\n]+$`))
+  expect(read).not.toThrow('hunter2')
+})
+
+test('a blank value counts as none', () => {
+  expect(loadConfig({ PORT: ' ', HOST: '', SMTP_URL: ' ' })).toMatchObject({ port: 3000, host: '127.0.0.1' })
+})

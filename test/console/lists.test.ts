@@ -1,0 +1,126 @@
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { call, startServer, type Answer, type TestServer } from '../support/server.ts'
+import { operatorToken } from '../support/operator.ts'
+import { signInWithTelegram, telegramApp } from '../support/signIn.ts'
+import { person } from '../support/telegram.ts'
+
+/** Every list of the management API, as its own description names them: what answers items and takes a limit. */
+async function listsOf(server: TestServer, appId: string): Promise<{ path: string; sorts: string[] }[]> {
+  const { paths } = (await call(server, 'GET', '/api/openapi.json')).body
+  return Object.entries<any>(paths).flatMap(([path, { get }]) => {
+    const parameters = (get?.parameters ?? []) as { name: string; schema: { enum?: string[]; const?: string } }[]
+    if (!parameters.some(({ name }) => name === 'limit')) return []
+    const sort = parameters.find(({ name }) => name === 'sort')?.schema
+    return { path: path.replace('{appId}', appId), sorts: sort?.enum ?? (sort?.const ? [sort.const] : []) }
+  })
+}
+
+let server: TestServer
+let lists: Awaited<ReturnType<typeof listsOf>>
+let get: (path: string) => Promise<Answer>
+
+beforeAll(async () => {
+  server = await startServer({ keep: true })
+  const token = await operatorToken(server)
+  const app = await telegramApp(server)
+  get = (path) => call(server, 'GET', `/api/v1${path}`, { token })
+  for (const n of [1, 2, 3]) {
+    await telegramApp(server, { name: `App ${n}`, slug: `app-${n}` })
+    await signInWithTelegram(server, app, person(n))
+    await call(server, 'POST', '/api/v1/operator-tokens', { token, body: { name: `token ${n}` } })
+    await call(server, 'POST', `/api/v1/apps/${app.publicId}/api-keys`, { token, body: { name: `key ${n}` } })
+    const block = { kind: 'address', value: `203.0.113.${n}`, reason: 'a test' }
+    await call(server, 'POST', '/api/v1/blocks', { token, body: block })
+    server.clock.pass(60)
+  }
+  lists = await listsOf(server, app.publicId)
+})
+afterAll(() => server.stop())
+
+test('every list pages from one end to the other in each of its orders', async () => {
+  expect(lists.map(({ path }) => path).sort()).toEqual(
+    expect.arrayContaining(['/apps', '/audit', '/blocks', '/emails', '/operators', '/sessions', '/users', '/traffic']),
+  )
+  for (const { path, sorts } of lists) {
+    const found = new Map<string, unknown[]>()
+    for (const sort of sorts.length > 0 ? sorts : ['']) {
+      const [items, seen]: [unknown[], string[]] = [[], []]
+      let cursor: string | null = ''
+      while (cursor !== null) {
+        const order = sort && `&sort=${sort}`
+        const page = await get(`${path}?limit=2${order}${cursor && `&cursor=${encodeURIComponent(cursor)}`}`)
+        expect([path, page.status]).toEqual([path, 200])
+        expect(page.body['items'].length).toBeLessThanOrEqual(2)
+        items.push(...page.body['items'])
+        cursor = page.body['nextCursor'] as string | null
+        expect(seen).not.toContain(cursor)
+        if (cursor) seen.push(cursor)
+        if (items.length > 10) break
+      }
+      found.set(sort, items)
+    }
+    const [up, down] = [found.get('createdAt'), found.get('-createdAt')]
+    // A list of what happens meanwhile, such as the tokens used, may differ in such members; its ids may not.
+    const ids = (items: any[]) => items.map((item) => item.id ?? item.kid)
+    if (up && down && up.length <= 10) expect([path, ids(up)]).toEqual([path, ids(down).reverse()])
+  }
+})
+
+test('a page that is none, an order that is none and a filter that is none are refused by name', async () => {
+  for (const { path } of lists) {
+    const forged = ['abc', '', '"', '[]', '[1e99]', '["1 or 1=1"]', '{"id":1}', '[null]', '[1,2,3,4]', '[[1]]', '[1.5]']
+    const wrong = [
+      ...forged.map((cursor) => `cursor=${Buffer.from(cursor).toString('base64url')}`),
+      ...['limit=0', 'limit=-1', 'limit=201', 'limit=x', 'limit=1.5', 'sort=nonsense', 'statsu=active'],
+    ]
+    const answers = await Promise.all(wrong.map((query) => get(`${path}?${query}`)))
+    for (const [at, answer] of answers.entries()) {
+      expect([path, wrong[at], answer.status, answer.body['code']]).toEqual([path, wrong[at], 400, 'invalid_request'])
+      expect(answer.body['errors'].map((fault: { path: string }) => fault.path)).toEqual([wrong[at]!.split('=')[0]])
+    }
+  }
+})
+
+test('what somebody without a sign-in sends is not even read', async () => {
+  for (const path of ['/apps?userId=1&role=owner', '/users?sub=x', '/sessions?limit=0&limit=1', '/audit?operator=op_x'])
+    expect([path, (await call(server, 'GET', `/api/v1${path}`)).status]).toEqual([path, 401])
+  const body = { userId: 'usr_x', role: 'owner', operator: 'owner@example.com' }
+  for (const path of ['/apps', '/operators', '/sessions/revoke', '/keys', '/tokens/inspect'])
+    expect([path, (await call(server, 'POST', `/api/v1${path}`, { body })).status]).toEqual([path, 401])
+})
+
+test('moments are read as ISO 8601 has them, and an expiry lies ahead', async () => {
+  for (const moment of ['0', 'x', '1e20', 'null', '12', '2026-13-01'])
+    expect([moment, (await get(`/audit?from=${moment}`)).status]).toEqual([moment, 400])
+  for (const moment of ['2026-06-01', '2026-06-01T12:00:00Z', '2026-06-01T14:00:00%2B02:00'])
+    expect([moment, (await get(`/audit?from=${moment}`)).status]).toEqual([moment, 200])
+  const token = await operatorToken(server, 'viewer')
+  for (const expiresAt of ['2026-05-31T00:00:00Z', null, 0, true]) {
+    const answer = await call(server, 'POST', '/api/v1/operator-tokens', { token, body: { name: 'x', expiresAt } })
+    expect([expiresAt, answer.status, answer.body['errors']?.[0]?.path]).toEqual([expiresAt, 400, 'expiresAt'])
+  }
+})
+
+test('an operator corrects what a person says of themselves, and only that', async () => {
+  const token = await operatorToken(server, 'admin')
+  const user = (await get('/users')).body['items'][0] as { id: string }
+  const change = (body: unknown, as = token) => call(server, 'PATCH', `/api/v1/users/${user.id}`, { token: as, body })
+  const answer = await change({ name: 'Ada', email: 'ada@example.com', language: 'en' })
+  expect(answer.body).toEqual({
+    id: user.id,
+    profile: { name: 'Ada', email: 'ada@example.com', language: 'en', username: 'person3' },
+  })
+  for (const body of [
+    { username: 'root' },
+    { emailVerified: true },
+    { blocked: false },
+    { name: 'a\nb' },
+    { email: 'x' },
+  ])
+    expect((await change(body)).status).toBe(400)
+  expect((await change({ name: null }, await operatorToken(server, 'support'))).status).toBe(403)
+  expect((await change({ name: null })).body['profile'].name).toBeUndefined()
+  const [entry] = (await get('/audit?action=user.update')).body['items']
+  expect(entry).toMatchObject({ target: { kind: 'user', id: user.id }, after: { changed: ['name'] } })
+  expect(JSON.stringify((await get('/audit')).body)).not.toContain('ada@example.com')
+})
