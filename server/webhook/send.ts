@@ -142,7 +142,7 @@ async function sealExchange(
 ): Promise<Buffer> {
   const text = mask(JSON.stringify(exchange), target.secrets.headers)
   const last = lastSaid.get(target)
-  if (last?.text === text && last.userId !== userId)
+  if (last?.text === text && (userId === null || last.userId !== userId))
     return (last.sealed ??= runtime.vault.seal(text, 'attempts.exchange'))
   if (last?.text !== text) lastSaid.set(target, { text, userId })
   return sealFor(runtime, runtime.db, userId, text, 'attempts.exchange')
