@@ -55,7 +55,12 @@ export default defineConfig({
                   minShareCount: 4,
                   priority: 2,
                 },
-                { name: 'parts', test: /web\/src\/lib\/|@lucide|tinykeys/, minShareCount: 5, priority: 1 },
+                {
+                  name: 'parts',
+                  test: /web\/src\/lib\/(?!app\/|ui\/TagsInput)|@lucide|tinykeys/,
+                  minShareCount: 5,
+                  priority: 1,
+                },
               ],
             },
           },
