@@ -30,7 +30,14 @@ const which = {
   kind: z.enum(kinds),
   locale: z.enum(locales).optional().describe('Left out: the language of the app’s mails'),
 }
-const revision = z.number().int().min(0).describe('Of the template that was seen; 0 when there was none')
+const revision = z
+  .number()
+  .int()
+  .min(0)
+  .optional()
+  .describe(
+    'Of the template that was seen, 0 when there was none: refused when somebody changed it since. Left out: whatever it is now',
+  )
 
 const finding = z.object({
   part: z.enum(['subject', 'preheader', 'html', 'text', 'settings']),

@@ -24,14 +24,14 @@ const conflict = () =>
 
 /**
  * Saves what was written: as a draft, which is sent to nobody, or published, if it passes the checks. `revision` is that of the template the
- * author saw, 0 when there was none.
+ * author saw, 0 when there was none; without it nobody looks whether it is another by now.
  * @throws AppError invalid_request with every fault and its place, conflict
  */
 export async function saveTemplate(
   runtime: Runtime,
   actor: Actor,
   which: Which,
-  input: { content: TemplateContent; publish: boolean; revision: number },
+  input: { content: TemplateContent; publish: boolean; revision?: number | undefined },
 ): Promise<TemplateRow> {
   if (input.publish) assertHolds(runtime, which, input.content)
   return change(runtime, actor, which, input.revision, input.publish ? 'publish' : 'draft', async (tx, row) => {
@@ -45,7 +45,7 @@ export async function restoreVersion(
   runtime: Runtime,
   actor: Actor,
   which: Which,
-  input: { number: number; revision: number },
+  input: { number: number; revision?: number | undefined },
 ): Promise<TemplateRow> {
   return change(runtime, actor, which, input.revision, 'restore', async (tx, row) => {
     const version = await findVersion(tx, row.id, input.number)
@@ -68,7 +68,7 @@ async function change(
   runtime: Runtime,
   actor: Actor,
   { app, kind, locale }: Which,
-  revision: number,
+  revision: number | undefined,
   act: 'draft' | 'publish' | 'restore' | 'reset',
   work: (tx: Transaction, row: TemplateRow) => Promise<Pick<Partial<TemplateRow>, 'draft' | 'published'>>,
 ): Promise<TemplateRow> {
@@ -78,7 +78,7 @@ async function change(
   try {
     return await runtime.db.transaction(async (tx) => {
       const found = await findTemplate(tx, key)
-      if ((found?.revision ?? 0) !== revision) throw conflict()
+      if (revision !== undefined && (found?.revision ?? 0) !== revision) throw conflict()
       const row = found ?? (await insertTemplate(tx, { ...key, ...by, revision: 0, published: null, draft: null }))
       const after = await updateTemplate(tx, row, { ...by, ...(await work(tx, row)) })
       if (!after) throw conflict()

@@ -11,7 +11,9 @@ import { confirmLink, linkConfirmation } from './linkConfirm.ts'
 import { mailLinkCode } from './linkMail.ts'
 import { userView } from './publicUser.ts'
 
-const wish = z.strictObject({ email: z.email().max(254) })
+/** International domains too: a login may have brought one. */
+const ADDRESS = /^[\w.!#$%&'*+/=?^`{|}~-]+@([\p{L}\p{M}\p{N}-]+\.)+[\p{L}\p{M}\p{N}-]+$/u
+const wish = z.strictObject({ email: z.string().max(254).regex(ADDRESS, { message: 'must be an e-mail address' }) })
 
 /** Two accounts of one person become one, by a code that is mailed to the other. */
 export function linkRoutes(runtime: Runtime, body: RequestHandler[]): Router {

@@ -216,3 +216,12 @@ test('viewers look and change nothing; operators of another app find nothing', a
   }
   expect((await call(server, 'GET', path)).status).toBe(401)
 })
+
+test('a script that does not know the revision changes what there is, and one that does is refused when it is another', async () => {
+  const { ask } = await setUp()
+  expect((await ask('PUT', '', { content, publish: true })).body).toMatchObject({ revision: 1, published: 1 })
+  expect((await ask('PUT', '', { content, publish: true })).body).toMatchObject({ revision: 2, published: 2 })
+  expect((await ask('POST', '/versions/1/restore', {})).body).toMatchObject({ revision: 3, published: 3 })
+  for (const revision of [0, 2, 4]) expect((await ask('PUT', '', { content, revision })).status).toBe(409)
+  expect((await ask('PUT', '', { content, revision: 3 })).status).toBe(200)
+})

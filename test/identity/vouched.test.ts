@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { askLink, confirmLink } from '../support/link.ts'
-import { codeTo, sentMails } from '../support/mails.ts'
+import { codeTo, mailsOf, sentMails } from '../support/mails.ts'
 import { bearer, operatorToken } from '../support/operator.ts'
 import { call, type TestServer } from '../support/server.ts'
 import { signInWithTelegram } from '../support/signIn.ts'
@@ -113,3 +113,46 @@ test('an address that a person wrote down counts for nothing, whatever their log
   await reset()
   expect(await sentMails(server)).toEqual([`verification_code_reset_signature eve@example.com`])
 })
+
+test.each(['ann@bücher.example', "o'hara+x@例え.テスト"])('an account at %s is found and mailed to', async (email) => {
+  const { server, says, sso, telegram } = await setUp()
+  says({ email })
+  const other = await sso()
+  const token = await telegram()
+  expect((await askLink(server, token, email)).status).toBe(202)
+  expect((await confirmLink(server, token, { code: await codeTo(server, await mailedTo(server)) })).body).toMatchObject(
+    {
+      absorbedUserId: other['user'].id,
+    },
+  )
+})
+
+test('what is no address is none to link', async () => {
+  const { server, telegram } = await setUp()
+  const token = await telegram()
+  const texts = [
+    '',
+    'x',
+    'a@b',
+    'a@b.',
+    'a b@c.example',
+    'Ann <a@c.example>',
+    'a@c.example,b@c.example',
+    '"a b"@c.example',
+  ]
+  for (const email of [
+    ...texts,
+    'a@c.example\r\nBcc: b@c.example',
+    'a@c.example\0',
+    'a@c.\u2028example',
+    `${'a'.repeat(250)}@c.example`,
+    5,
+    null,
+  ])
+    expect([email, (await call(server, 'POST', '/v1/me/link', { token, body: { email } })).status]).toEqual([
+      email,
+      400,
+    ])
+})
+
+const mailedTo = async (server: TestServer) => (await mailsOf(server)).at(-1)!.to

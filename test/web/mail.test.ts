@@ -82,27 +82,33 @@ test('after a keystroke the preview has changed within a tenth of a second', asy
   await window.open(`/templates/signature_updated?app=${populated.apps.quest.publicId}`)
   await page.locator('[data-editor="code"] .cm-content').waitFor()
   await mail().getByText('Your signature was changed').waitFor()
-  const took: number[] = []
+  const took: { subject: number; frame: number }[] = []
   for (let turn = 0; turn < 15; turn++) {
     took.push(
       await page.evaluate(async (turn) => {
         const field = [...document.querySelectorAll('label')].find((label) => label.textContent.includes('Subject'))!
         const input = field.querySelector('input')!
+        const frame = document.querySelector<HTMLElement>('iframe[title="Preview of the mail"]')!
+        const before = frame.dataset['shown']
         const began = performance.now()
         input.value = `Changed ${turn}`
         input.dispatchEvent(new InputEvent('input', { bubbles: true }))
-        const subject = document.querySelector('[data-subject]')!
-        await new Promise<void>((resolve) => {
-          const look = () => (subject.textContent === `Changed ${turn}` ? resolve() : requestAnimationFrame(look))
-          look()
-        })
-        return performance.now() - began
+        const when = (holds: () => boolean) =>
+          new Promise<number>((resolve) => {
+            const look = () => (holds() ? resolve(performance.now() - began) : requestAnimationFrame(look))
+            look()
+          })
+        const subject = when(() => document.querySelector('[data-subject]')!.textContent === `Changed ${turn}`)
+        // The title of the mail is its subject, so the frame has to be drawn anew, too.
+        return { subject: await subject, frame: await when(() => frame.dataset['shown'] !== before) }
       }, turn),
     )
   }
-  took.sort((a, b) => a - b)
-  console.log(`keystroke to preview: median ${took[7]!.toFixed(0)} ms, slowest ${took.at(-1)!.toFixed(0)} ms`)
-  expect(took[7]).toBeLessThan(100)
+  const median = (of: 'subject' | 'frame') => took.map((one) => one[of]).sort((a, b) => a - b)[7]!
+  console.log(
+    `keystroke to preview: subject ${median('subject').toFixed(0)} ms, the whole mail ${median('frame').toFixed(0)} ms (medians of 15)`,
+  )
+  expect(median('subject')).toBeLessThan(100)
 }, 60_000)
 
 test('a code in the outbox is covered until it is revealed', async () => {
