@@ -56,6 +56,8 @@ export function openPostgres(
   })
   // An idle connection that dies (a server restart) is reported here and would otherwise end the process.
   pool.on('error', (error) => onError?.(error))
+  // One that is lent out and between two statements has nobody who hears of it, which ends the process too; its next statement will fail and tell.
+  pool.on('connect', (client) => client.on('error', () => {}))
   explainFailures(pool)
   const db = drizzle(pool, { casing: 'snake_case' })
 

@@ -31,6 +31,7 @@ const forSupport = [
   'POST /emails/{id}/resend',
   'DELETE /email-suppressions/{id}',
   'POST /emails/bounces',
+  'POST /emails/{id}/bounce',
 ]
 /** What only an owner does: it concerns who else may do what. */
 const forOwners = [
