@@ -2,6 +2,7 @@ import { fork, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
 import { drive, type Measured } from './load.ts'
+import { benchOverview } from './overview.ts'
 import { benchWebhooks } from './webhooks.ts'
 import { initDataOf, newWallet, tonLoginBody, type Wallet } from './people.ts'
 import { ssoLogins } from './sso.ts'
@@ -87,6 +88,8 @@ async function logins(gatehouse: Target, label: string): Promise<void> {
   )
   note(`Telegram login with eviction${label}`, again)
 
+  if (label === '') await counting(gatehouse, bodies)
+
   // Wallets of their own go before the clock starts, for a proof can be sent only once and the first ones find the code cold.
   const warming = Array.from({ length: 1_000 }, () => newWallet())
   const wallets = Array.from({ length: Math.min(PEOPLE, 6_000) }, () => newWallet())
@@ -94,6 +97,23 @@ async function logins(gatehouse: Target, label: string): Promise<void> {
   await tonLogins(gatehouse, warming, false)
   note(`ton_proof login, wallet never seen${label}`, await tonLogins(gatehouse, wallets, true))
   note(`ton_proof login, known wallet, with eviction${label}`, await tonLogins(gatehouse, wallets, false))
+}
+
+/** What it costs a sign-in to be watched and counted: the same logins with and without, in turn, in the same process. */
+async function counting(gatehouse: Target, bodies: string[]): Promise<void> {
+  const call = { method: 'POST' as const, path: '/v1/apps/jwt/telegram/login', headers: json, bodies }
+  const measured: Record<string, Measured[]> = { counted: [], unseen: [] }
+  for (let round = 0; round < ROUNDS * 2; round++) {
+    for (const [name, on] of Object.entries({ counted: true, unseen: false })) {
+      gatehouse.child.send({ counting: on })
+      measured[name]!.push(await drive(gatehouse.hello.url, gatehouse.pid, call, SECONDS / 2))
+    }
+  }
+  gatehouse.child.send({ counting: true })
+  const counted = note('the same, watched and counted', middle(measured['counted']!))
+  const unseen = note('the same, neither watched nor counted', middle(measured['unseen']!))
+  const share = (counted.cpuMicros / unseen.cpuMicros - 1) * 100
+  console.log(`${share < 3 ? '✓' : '✗'} watching and counting cost a sign-in ${share.toFixed(1)} % (wanted < 3)`)
 }
 
 /** Each wallet once, with a nonce and a signature made before the clock starts. */
@@ -270,4 +290,5 @@ ratio('Telegram login at 1 M to without', 'Telegram login with eviction at 1 M',
 const out = process.argv.find((argument) => argument.startsWith('--out='))?.slice(6)
 if (out) writeFileSync(out, JSON.stringify(rows, null, 2))
 for (const { child } of [gatehouse, ...Object.values(others)]) child.kill('SIGKILL')
+if (!onlySso && !process.argv.includes('--no-overview')) await benchOverview()
 if (!process.argv.includes('--no-webhooks')) await benchWebhooks({ quick, postgres: false })

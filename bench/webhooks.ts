@@ -64,7 +64,11 @@ async function startTarget(): Promise<Target> {
     execPath: process.execPath,
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
   })
-  const [hello] = (await once(child, 'message')) as [{ url: string; key: string; slug: string }]
+  const died = once(child, 'exit').then(([code]) => {
+    throw new Error(`The target ended with ${String(code)} before it was ready`)
+  })
+  const [hello] = (await Promise.race([once(child, 'message'), died])) as [{ url: string; key: string; slug: string }]
+  died.catch(() => undefined)
   return { child, ...hello }
 }
 

@@ -27,6 +27,7 @@ const config = loadConfig({
 })
 await migrate(config.databaseUrl)
 const runtime = createRuntime(config)
+const counting = { traffic: runtime.traffic, figures: runtime.figures }
 const telegram = { botToken }
 const ton = { domains: [DOMAIN] }
 const jwt = await createApp(runtime, cliActor, { name: 'JWT', slug: 'jwt', telegram, ton })
@@ -49,10 +50,12 @@ const operator = await createOperator(runtime, cliActor, {
 const { token } = await createOperatorToken(runtime, cliActor, { operatorId: operator.id, name: 'bench' })
 const { server } = await serve(createHttp(runtime), config)
 announce(server, { apiKeys, operatorToken: token, appId: jwt.publicId })
-process.on('message', (message: { fill?: number; exit?: number }) => {
+process.on('message', (message: { fill?: number; figures?: number; counting?: boolean; exit?: number }) => {
   // An orderly end, for a profile to be written.
   if (message.exit) process.exit()
   if (message.fill) void fill(message.fill)
+  if (message.figures) void figures(message.figures)
+  if (message.counting !== undefined) count(message.counting)
 })
 
 /** Puts live sessions of as many users into the tables, past the public API, so that a million stand in a minute. */
@@ -60,4 +63,17 @@ async function fill(count: number): Promise<void> {
   const { fillSessions } = await import('../fill.ts')
   await fillSessions(runtime, jwt.id, count)
   process.send!({ filled: count })
+}
+
+/** Puts the roll-ups of a year into the table, of the two apps and eight that are no more. */
+async function figures(signIns: number): Promise<void> {
+  const { fillFigures } = await import('../fillFigures.ts')
+  const apps = Array.from({ length: 10 }, (_, n) => jwt.id + n)
+  process.send!({ rows: fillFigures(config.databaseUrl.replace(/^file:/, ''), apps, signIns) })
+}
+
+/** Watches and counts sign-ins, as it ships, or lets them pass unseen: the difference is what it costs. */
+function count(on: boolean): void {
+  const unseen = { ...counting.traffic, admit: () => Promise.resolve(), note: () => {} }
+  Object.assign(runtime, on ? counting : { traffic: unseen, figures: { ...counting.figures, count: () => {} } })
 }

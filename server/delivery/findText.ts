@@ -1,3 +1,4 @@
+import { openPersonal } from '#server/personal/seal.ts'
 import type { Runtime } from '#server/runtime.ts'
 import { listLog, type LogFilter } from './logStore.ts'
 
@@ -18,8 +19,10 @@ export async function findText(runtime: Runtime, filter: LogFilter, text: string
   let before: number | undefined
   for (let opened = 0; opened < MOST_OPENED; opened += CHUNK) {
     const { rows, seenTo } = await listLog(runtime.db, { ...filter, match: undefined }, { before, limit: CHUNK })
-    for (const { id, payloadSealed } of rows)
-      if (runtime.vault.open(payloadSealed, 'events.payload').toLowerCase().includes(wanted)) found.push(id)
+    for (const { id, payloadSealed } of rows) {
+      const payload = await openPersonal(runtime, runtime.db, payloadSealed, 'events.payload')
+      if (payload.toLowerCase().includes(wanted)) found.push(id)
+    }
     before = rows.length === CHUNK ? rows.at(-1)!.id : seenTo
     if (before === undefined) break
   }

@@ -2,6 +2,7 @@ import { AppError } from '#server/error.ts'
 import type { App } from '#server/app/app.ts'
 import { openContent } from '#server/email/content.ts'
 import { hashAddress } from '#server/email/queue.ts'
+import { readPayload } from '#server/event/payload.ts'
 import { openProfile as openHandle } from '#server/profile/profile.ts'
 import { openPersonal } from '#server/personal/seal.ts'
 import type { Runtime } from '#server/runtime.ts'
@@ -85,7 +86,7 @@ export async function exportUser(runtime: Runtime, app: App, userId: number) {
         type: row.type,
         createdAt: row.createdAt.toISOString(),
         readAt: row.readAt?.toISOString() ?? null,
-        payload: JSON.parse(await openPersonal(runtime, db, row.payloadSealed, 'events.payload')) as unknown,
+        payload: readPayload(await openPersonal(runtime, db, row.payloadSealed, 'events.payload')),
       })),
     ),
     notificationPreferences: held.preferences

@@ -79,6 +79,7 @@ export async function streamInbox(
         shown.set(row.id, row.createdAt.getTime())
         last = Math.max(last, row.id)
         const notification = await showNotification(runtime, row)
+        if (over) return
         // The highest number so far, so that one that came late does not bring the others again.
         const id = runtime.vault.ids.seal('evt', last)
         response.write(`id: ${id}\nevent: notification\ndata: ${JSON.stringify(notification)}\n\n`)

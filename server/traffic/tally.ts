@@ -9,8 +9,10 @@ export type Counts = {
   tokens: number
   /** Refused because of an answer. */
   stopped: number
-  who: Set<string> | undefined
-  /** How many of `who` the generation before knew too. */
+  /** The first one seen, and the others: most people come from one place, and most proofs from one network. */
+  first: string | undefined
+  others: Set<string> | undefined
+  /** How many of them the generation before had seen too. */
   again: number
 }
 
@@ -24,9 +26,14 @@ const empty = (): Counts => ({
   codes: 0,
   tokens: 0,
   stopped: 0,
-  who: undefined,
+  first: undefined,
+  others: undefined,
   again: 0,
 })
+
+const sizeOf = (counts: Counts | undefined) => (counts?.first === undefined ? 0 : 1 + (counts.others?.size ?? 0))
+const hasSeen = (counts: Counts | undefined, what: string) =>
+  counts !== undefined && (counts.first === what || counts.others?.has(what) === true)
 
 /**
  * Counts over a sliding window in two generations: the running one whole, the one before by the share of it that still lies in the window.
@@ -36,7 +43,7 @@ export type Tally = {
   /** The running generation's counts of a key, to add to. */
   of(key: string, now: number): Counts
   /** The window's sum of one count. */
-  sum(key: string, count: Exclude<keyof Counts, 'who' | 'again'>, now: number): number
+  sum(key: string, count: Exclude<keyof Counts, 'first' | 'others' | 'again'>, now: number): number
   /** Notes somebody or something seen under a key; only as many as tell whether there are more than `most`. */
   see(key: string, what: string, most: number, now: number): void
   /** How many different ones the window has seen. */
@@ -75,15 +82,15 @@ export function createTally(window: number): Tally {
     },
     see(key, what, most, now) {
       const counts = tally.of(key, now)
-      const who = (counts.who ??= new Set())
-      if (who.size > most || who.has(what)) return
-      who.add(what)
-      if (before.get(key)?.who?.has(what)) counts.again++
+      if (sizeOf(counts) > most || hasSeen(counts, what)) return
+      if (counts.first === undefined) counts.first = what
+      else (counts.others ??= new Set()).add(what)
+      if (hasSeen(before.get(key), what)) counts.again++
     },
     distinct(key, now) {
       turn(now)
       const counts = running.get(key)
-      return (counts?.who?.size ?? 0) + (before.get(key)?.who?.size ?? 0) - (counts?.again ?? 0)
+      return sizeOf(counts) + sizeOf(before.get(key)) - (counts?.again ?? 0)
     },
   }
   return tally

@@ -161,7 +161,7 @@ export function createTraffic(
       const answer = key === undefined ? undefined : active.get(key)
       if (!answer) continue
       if (answer.until <= at) active.delete(key!)
-      else await meet(attempt, answer, at)
+      else if (!isNeighbour(answer, keys.address, at)) await meet(attempt, answer, at)
     }
     const surge = active.get(keys.app)
     // Where failures come from everywhere, only those must work that have failed themselves and never succeeded.
@@ -169,6 +169,13 @@ export function createTraffic(
       if (minutes.sum(keys.address, 'succeeded', at) === 0) await meet(attempt, surge, at)
     }
   }
+
+  /** Who signed in at an address of their own, while somebody else in the network fails: not whom the network's challenge is for. */
+  const isNeighbour = ({ answer, finding }: Active, address: string, at: number): boolean =>
+    answer === 'challenge' &&
+    finding.kind === 'network' &&
+    minutes.sum(address, 'succeeded', at) > 0 &&
+    minutes.sum(address, 'failed', at) === 0
 
   function noteStopped(finding: Finding): void {
     finding.stopped++
@@ -230,7 +237,11 @@ export function createTraffic(
     }
     const place = placeOf(attempt.ip)
     if (lists.find(place, attempt.app.id, at)?.effect === 'allow') return
-    const shared = minutes.distinct(keysOf(attempt.app, place).address, at) >= SHARED
+    // Others live there too: an office behind one address, or neighbours in a network who sign in as ever.
+    const shared =
+      where.kind === 'network'
+        ? minute.sum(where.key, 'succeeded', at) > 0
+        : minutes.distinct(keysOf(attempt.app, place).address, at) >= SHARED
     const shadow = rule.mode === 'shadow'
     const wanted = where.kind !== 'proof' && rule.answer === 'block' && shared ? 'challenge' : rule.answer
     const answer = shadow || where.kind === 'user' || !answers(attempt.ip) ? 'watch' : wanted
@@ -367,8 +378,8 @@ export function createTraffic(
     const people = minute.distinct(keys.address, at)
     if (people > rules.many_subjects.threshold && rules.many_subjects.mode !== 'off')
       find('many_subjects', attempt, here, { tries: people, confidence: 60 })
-    minutes.see(`who ${who}`, place.network, rules.many_addresses.threshold, at)
-    const places = minutes.distinct(`who ${who}`, at)
+    minutes.see(who, place.network, rules.many_addresses.threshold, at)
+    const places = minutes.distinct(who, at)
     if (places >= rules.many_addresses.threshold && rules.many_addresses.mode !== 'off') {
       const userId = vault.ids.parse('usr', who)
       const where = { kind: 'user', key: `who ${who}`, value: '', ...(userId !== undefined && { userId }) } as const

@@ -89,6 +89,38 @@ test('a restart in between neither repeats nor loses anything', async () => {
   ).toEqual(['1', '2'])
 })
 
+test('a transaction that a fork takes away and brings back is told once, and what comes in its place too', async () => {
+  const { api, wallet, look, told } = await following()
+  await look()
+  const hash = (n: number) => n.toString(16).padStart(64, '0')
+  const received = (n: number, lt: number) => ({
+    hash: hash(n),
+    lt: String(lt),
+    now: 1_780_000_000,
+    total_fees: '1',
+    in_msg: { source: `0:${'12'.repeat(32)}`, destination: wallet.address, value: String(BigInt(n) * ton) },
+  })
+  const chainIs = async (...transactions: object[]) => {
+    api.instead = (response) =>
+      void response
+        .writeHead(200, { 'content-type': 'application/json' })
+        .end(JSON.stringify({ transactions: transactions.toReversed(), jetton_transfers: [] }))
+    await look()
+  }
+  const [first, second, third] = [received(1, 900), received(2, 901), received(3, 901)]
+  await chainIs(first, second)
+  await chainIs(first)
+  await chainIs(first, second)
+  // Another in the same place of the same chain.
+  await chainIs(first, third)
+  await chainIs(first, second, third)
+  expect(
+    told()
+      .map(([, amount]) => amount)
+      .sort(),
+  ).toEqual(['1', '2', '3'])
+})
+
 test('two processes that look at once tell once', async () => {
   const { chain, wallet, look, told, server, api } = await following()
   await look()

@@ -66,7 +66,7 @@ describe('the settings of SSO', () => {
     [{ headers: { a: 'b\r\nc: d' } }, 'sso.headers.a'],
     [{ headers: { a: '' } }, 'sso.headers.a'],
     [{ headers: { authorization: 'Bearer x' } }, 'sso.headers.authorization'],
-    [{ unknown: 1 }, 'sso'],
+    [{ unknown: 1 }, 'sso.unknown'],
   ])('are refused where they make no sense: %j', async (sso, path) => {
     const { patch, get } = await setUp()
     const before = (await get()).body

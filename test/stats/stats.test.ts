@@ -2,6 +2,11 @@ import { expect, test } from 'vitest'
 import { runCanary } from '../../server/stats/canary.ts'
 import { takeCensus } from '../../server/stats/census.ts'
 import { addFigures, sumFigures, type Figure } from '../../server/stats/store.ts'
+import { findByKey } from '../../server/app/app.ts'
+import { recordEvent } from '../../server/event/record.ts'
+import { local, newEndpoint } from '../support/events.ts'
+import { queueMail } from '../support/mail.ts'
+import { startReceiver } from '../support/receiver.ts'
 import { bearer, operatorToken } from '../support/operator.ts'
 import { startPair } from '../support/pair.ts'
 import { call, startServer, type Answer } from '../support/server.ts'
@@ -166,6 +171,40 @@ test('the census counts what lives', async () => {
   const gone = (await signIn(world, 6, '198.51.100.7')).body['accessToken']
   await call(world.server, 'POST', '/v1/logout', { token: gone })
   expect((await takeCensus(world.server.runtime)).live).toEqual(new Map([[world.app.id, 5]]))
+})
+
+test('deliveries and mails are counted by what became of them', async () => {
+  const server = await startServer({ env: { GATEHOUSE_TRUST_PROXY: '127.0.0.1/32', ...local }, now: new Date() })
+  const app = await telegramApp(server, { slug: 'quest' })
+  const world: Watched = { server, app, operator: bearer(await operatorToken(server)) }
+  const receiver = await startReceiver()
+  await newEndpoint(server, app, receiver.url, { types: ['kyc.success'], ratePerSecond: 1000 })
+  const emit = () =>
+    server.runtime.db.transaction(async (tx) => {
+      const now = (await findByKey(server.runtime, app.slug))!
+      await recordEvent(server.runtime, tx, { app: now, type: 'kyc.success', user: 'u', content: {}, source: 'api' })
+    })
+  await findByKey(server.runtime, app.slug)
+  for (const [status, times] of [
+    [204, 3],
+    [500, 2],
+  ] as const) {
+    receiver.answer(status)
+    for (let n = 0; n < times; n++) {
+      await emit()
+      await server.runtime.outbox.pass()
+    }
+  }
+  await server.runtime.outbox.pass()
+  await queueMail(server, { app, kind: 'signature_updated' })
+  await queueMail(server, { app, kind: 'signature_updated', to: 'not an address' })
+  await server.runtime.mailer.pass()
+  const { totals, points } = await series(world)
+  expect(totals).toMatchObject({
+    ...{ delivered: 3, undelivered: 2, mailed: 1, unmailed: 1 },
+    byMail: { kept: 1, failed: 1 },
+  })
+  expect(points.at(-1)).toMatchObject({ delivered: 3, undelivered: 2, mailed: 1, unmailed: 1 })
 })
 
 test('Prometheus reads the same figures', async () => {

@@ -53,6 +53,19 @@ describe('within a minute', () => {
     expect((await signIn(world, 1, '203.0.114.1')).status).toBe(200)
   })
 
+  test('neighbours of who makes up proofs all over a network sign in as ever, and a new one solves a challenge', async () => {
+    const world = await watched()
+    expect((await signIn(world, 1, '203.0.113.250')).status).toBe(200)
+    const answers = await inTurn(240, (n) => forge(world, n, `203.0.113.${n}`))
+    expect(lost(answers)).toBe(1)
+    expect(stopped(answers)).toBeGreaterThanOrEqual(170)
+    expect(await findings(world)).toContainEqual(
+      expect.objectContaining({ detector: 'failed_proofs_network', answer: 'challenge' }),
+    )
+    expect((await signIn(world, 1, '203.0.113.250')).status).toBe(200)
+    expect((await signIn(world, 2, '203.0.113.251')).status).toBe(428)
+  })
+
   test('proofs made up everywhere make those work who failed, and nobody else', async () => {
     const world = await watched()
     const answers = await inTurn(400, (n) => forge(world, n, `198.${n % 90}.7.1`))
