@@ -2,7 +2,7 @@ import { Worker } from 'node:worker_threads'
 import type { Answer } from './clientsWorker.ts'
 import type { Finding } from './finding.ts'
 
-const PATIENCE_MS = 5_000
+const PATIENCE_MS = 10_000
 const MEMORY_MB = 192
 
 let worker: Worker | undefined
@@ -10,7 +10,7 @@ let turn: Promise<unknown> = Promise.resolve()
 
 /**
  * What a mail uses that some mail program does not know (data of caniemail.com): notes, one a feature, each with where it first stands. Done by a thread of its own,
- * one page after the other, and given up after five seconds.
+ * one page after the other, and given up after ten seconds.
  */
 export function checkClients(html: string): Promise<Finding[]> {
   const answer = turn.then(() => ask(html))

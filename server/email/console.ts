@@ -25,6 +25,8 @@ const HOUR_MS = 3_600_000
 
 const part = z.string().max(MOST_SOURCE)
 const content = z.strictObject({ subject: part, preheader: part, html: part, text: part })
+/** What a template made may be longer than a template. */
+const rendered = z.object({ subject: z.string(), preheader: z.string(), html: z.string(), text: z.string() })
 const which = {
   appId: z.string().max(64),
   kind: z.enum(kinds),
@@ -194,7 +196,7 @@ export const emailTemplatesRouter = router({
       ),
     )
     .input(z.strictObject({ ...which, content: content.optional(), data: z.enum(dataSets).default('sample') }))
-    .output(checked.extend({ mail: content.nullable().describe('Null while it cannot be rendered') }))
+    .output(checked.extend({ mail: rendered.nullable().describe('Null while it cannot be rendered') }))
     .mutation(async ({ ctx, input }) => {
       const { runtime } = ctx
       const at = await read(runtime, ctx.operator, input)

@@ -6,7 +6,7 @@ import type { Values } from './variables.ts'
 export type Rendered = TemplateContent
 
 /** What one part may take: what somebody is still writing, and what was found to be quick before and is sent from a machine that may be busy. */
-const SOON_MS = 150
+const SOON_MS = 400
 export const AT_LAST_MS = 5_000
 
 /** Renders what nobody has looked at yet. @throws Error when it takes too long twice (the first time may have been the machine's fault), and as `render` */

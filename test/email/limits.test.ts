@@ -58,7 +58,7 @@ test('no template holds the server up, grows without end or breaks a check', asy
     const answer = await preview(server, token, app.publicId, 'preview', html)
     const took = performance.now() - began
     if (took > slowest) [slowest, which] = [took, name]
-    expect([name, answer.status, answer.body['ok'], took < 3_000]).toEqual([name, 200, false, true])
+    expect([name, answer.status, answer.body['ok'], took < 5_000]).toEqual([name, 200, false, true])
     expect(answer.body['findings'].length).toBeLessThanOrEqual(100)
     expect(JSON.stringify(answer.body).length).toBeLessThan(1_200_000)
   }
