@@ -1,5 +1,5 @@
 import type { RequestListener } from 'node:http'
-import express, { json, type Express, type RequestHandler } from 'express'
+import express, { json, type Express, type RequestHandler, type Router } from 'express'
 import { consolePages } from './console/pages.ts'
 import { referencePages } from './console/reference.ts'
 import { consoleRoutes } from './console/routes.ts'
@@ -30,8 +30,11 @@ import { guard } from './traffic/guard.ts'
 import { walletRoutes } from './wallet/routes.ts'
 import { webhookRoutes } from './webhook/routes.ts'
 
+/** Routes of somebody who starts Gatehouse for a purpose of their own, as the demo does. */
+export type MoreRoutes = (runtime: Runtime, body: RequestHandler[]) => Router
+
 /** The whole HTTP surface, on one page. */
-export function createHttp(runtime: Runtime): RequestListener {
+export function createHttp(runtime: Runtime, more?: MoreRoutes): RequestListener {
   const allow = createCors(runtime)
   const calls = {
     'GET /v1/session': sessionCheck(runtime),
@@ -41,10 +44,10 @@ export function createHttp(runtime: Runtime): RequestListener {
     'POST /v1/apps/:app/ton/login': tonSignIn(runtime),
     'POST /v1/apps/:app/sso/login': ssoSignIn(runtime),
   }
-  return settlePath(runtime, guard(runtime, ahead(runtime, allow, calls, createExpress(runtime, allow))))
+  return settlePath(runtime, guard(runtime, ahead(runtime, allow, calls, createExpress(runtime, allow, more))))
 }
 
-function createExpress(runtime: Runtime, allow: Cors): Express {
+function createExpress(runtime: Runtime, allow: Cors, more: MoreRoutes | undefined): Express {
   const app = express()
   app.disable('x-powered-by')
   app.disable('etag')
@@ -73,6 +76,7 @@ function createExpress(runtime: Runtime, allow: Cors): Express {
   app.use(graphqlRoutes(runtime, body))
   app.use(healthRoutes(runtime))
   app.use(metricsRoutes(runtime))
+  if (more) app.use(more(runtime, body))
   app.use(() => {
     throw new AppError('not_found', 'There is nothing at this address')
   })

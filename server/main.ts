@@ -3,7 +3,7 @@ import { startWatcher } from './chain/worker.ts'
 import type { Config } from './config.ts'
 import { closeRuntime, createRuntime } from './createRuntime.ts'
 import { migrate } from './db/migrate.ts'
-import { createHttp } from './http.ts'
+import { createHttp, type MoreRoutes } from './http.ts'
 import { eraseAgain } from './identity/eraseAgain.ts'
 import { assertDatabaseKept, assertKeyFits, assertKeyKept } from './keyFits.ts'
 import { systemActor } from './operator/audit.ts'
@@ -30,7 +30,7 @@ export type Gatehouse = {
 /** Config → schema → runtime → HTTP → workers; `stop` takes it down in reverse. */
 export async function startGatehouse(
   config: Config,
-  hooks: Parameters<typeof createRuntime>[1] = {},
+  hooks: Parameters<typeof createRuntime>[1] & { more?: MoreRoutes } = {},
 ): Promise<Gatehouse> {
   assertDatabaseKept(config)
   await migrate(config.databaseUrl)
@@ -44,7 +44,7 @@ export async function startGatehouse(
     const { server, port } = await serve((request, response) => http.app!(request, response), config)
     const url = config.publicUrl === 'http://localhost:0' ? `http://localhost:${port}` : config.publicUrl
     runtime.config = { ...config, port, publicUrl: url }
-    http.app = createHttp(runtime)
+    http.app = createHttp(runtime, hooks.more)
     const sweeper = startSweep(runtime)
     const stats = startStats(runtime)
     const watcher = startWatcher(runtime)
@@ -79,7 +79,11 @@ export async function startGatehouse(
  * Serves until SIGTERM or SIGINT, then stops in order and exits 0; a second signal exits 1 at once. What nobody caught is logged and ends
  * the process, because nobody knows what state it is in.
  */
-export async function runGatehouse(config: Config, say: (started: Gatehouse) => void): Promise<void> {
+export async function runGatehouse(
+  config: Config,
+  say: (started: Gatehouse) => void,
+  hooks: Parameters<typeof startGatehouse>[1] = {},
+): Promise<void> {
   let gatehouse = undefined as Gatehouse | undefined
   let signals = 0
   const stop = (signal: string) => {
@@ -111,7 +115,7 @@ export async function runGatehouse(config: Config, say: (started: Gatehouse) => 
   }
   process.on('uncaughtException', crash)
   process.on('unhandledRejection', crash)
-  gatehouse = await startGatehouse(config)
+  gatehouse = await startGatehouse(config, hooks)
   say(gatehouse)
   gatehouse.runtime.log.info({ port: gatehouse.runtime.config.port }, 'listening')
 }

@@ -9,7 +9,7 @@ import type { NewApp } from '../../server/app/settings.ts'
 import { loadConfig } from '../../server/config.ts'
 import { closeRuntime, createRuntime } from '../../server/createRuntime.ts'
 import type { Lookup } from '../../server/http/outbound/lookup.ts'
-import { createHttp } from '../../server/http.ts'
+import { createHttp, type MoreRoutes } from '../../server/http.ts'
 import { cliActor } from '../../server/operator/audit.ts'
 import type { Runtime } from '../../server/runtime.ts'
 import { drain, serve } from '../../server/serve.ts'
@@ -29,7 +29,14 @@ export type TestServer = {
   stop(): Promise<void>
 }
 
-type Options = { env?: Record<string, string>; now?: Date; databaseUrl?: string; lookup?: Lookup; keep?: boolean }
+type Options = {
+  env?: Record<string, string>
+  now?: Date
+  databaseUrl?: string
+  lookup?: Lookup
+  keep?: boolean
+  more?: MoreRoutes
+}
 
 /** A real server on a port of its own, over a fresh database; stopped when the test ends. */
 export async function startServer(options: Options = {}): Promise<TestServer> {
@@ -55,7 +62,7 @@ export async function startServer(options: Options = {}): Promise<TestServer> {
     logTo: { write: (line) => void lines.push(line) },
     ...(options.lookup && { lookup: options.lookup }),
   })
-  const { server, port } = await serve(createHttp(runtime), config)
+  const { server, port } = await serve(createHttp(runtime, options.more), config)
   let stopped: Promise<void> | undefined
   const stop = () =>
     (stopped ??= drain(server, 1_000)
