@@ -47,6 +47,12 @@ export default defineConfig(
       'svelte/prefer-svelte-reactivity': 'off',
     },
   },
+  {
+    // The sample Mini App is for browsers, written without types so that it runs as it is read.
+    files: ['server/demo/page/**'],
+    extends: [ts.configs.disableTypeChecked],
+    languageOptions: { parserOptions: { projectService: false } },
+  },
   { files: ['**/*.mjs', '.config/*.js', 'web/static/**'], extends: [ts.configs.disableTypeChecked] },
   {
     files: ['test/**', 'bench/**'],

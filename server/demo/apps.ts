@@ -20,23 +20,26 @@ export type Credential = Record<string, string>
 
 type Plan = NewApp & { slug: string; telegram: { botToken: string }; ton: { domains: string[] } }
 
-const plans: Plan[] = [
-  {
-    name: 'Ton Quest',
-    slug: 'ton-quest',
-    audiences: ['ton-quest', 'https://api.quest.example.com'],
-    telegram: { botToken: '7100000001:AAH0-DemoQuest-NotARealBotToken-00001' },
-    ton: { domains: ['quest.example.com'], watch: true },
-    allowedOrigins: ['https://quest.example.com'],
-    branding: {
-      appName: 'Ton Quest',
-      supportEmail: 'help@quest.example.com',
-      copyright: '© Quest Studio',
-      primaryColor: '#0064bf',
-    },
-    sessionPolicy: { maxConcurrentSessions: 1 },
-    rewardName: 'Quest points',
+/** The app whose Mini App is the page at /demo. */
+export const quest: Plan = {
+  name: 'Ton Quest',
+  slug: 'ton-quest',
+  audiences: ['ton-quest', 'https://api.quest.example.com'],
+  telegram: { botToken: '7100000001:AAH0-DemoQuest-NotARealBotToken-00001' },
+  ton: { domains: ['quest.example.com'], watch: true },
+  allowedOrigins: ['https://quest.example.com'],
+  branding: {
+    appName: 'Ton Quest',
+    supportEmail: 'help@quest.example.com',
+    copyright: '© Quest Studio',
+    primaryColor: '#0064bf',
   },
+  sessionPolicy: { maxConcurrentSessions: 1 },
+  rewardName: 'Quest points',
+}
+
+const plans: Plan[] = [
+  quest,
   {
     name: 'Mini Wallet',
     slug: 'mini-wallet',

@@ -94,6 +94,14 @@ export const people: readonly Person[] = names
     }
   })
 
+/** Whom somebody at /demo may play. Nobody else of the demo acts for them, so nobody ends their sessions from elsewhere. */
+export const samples: readonly Person[] = [
+  { id: 71_000_001, first_name: 'Nadia', last_name: 'Osei', username: 'nadia_o', language_code: 'en' },
+  { id: 71_000_002, first_name: 'Tiago', last_name: 'Ramos', username: 'tiago_r', language_code: 'pt-br' },
+  { id: 71_000_003, first_name: 'Кирилл', last_name: 'Орлов', language_code: 'ru' },
+  { id: 71_000_004, first_name: '美玲', last_name: '林', username: 'meiling_lin', language_code: 'zh-hans' },
+]
+
 /** What Telegram hands to a Mini App of this bot that the person opens at `now`, signed with the bot's token. */
 export function initDataOf(person: Person, botToken: string, now: Date): string {
   const fields: Record<string, string> = {

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { Failure, run } from '../cli/context.ts'
 import { loadConfig, type Config } from '../config.ts'
+import type { Gatehouse } from '../main.ts'
 import type { Runtime } from '../runtime.ts'
 import type { Credential } from './apps.ts'
 import { fundWallets, serveChain } from './chain.ts'
@@ -18,14 +19,15 @@ export async function runDemo(env: NodeJS.ProcessEnv): Promise<void> {
   const config = demoConfig({ ...env, ...(local && { TON_API_URL: local.url }) })
   // The tables take their dialect from it (db/dialect.ts), so it must be known before they are loaded.
   process.env['DATABASE_URL'] = config.databaseUrl
-  const { runGatehouse } = await import('../main.ts')
-  await runGatehouse(config, (gatehouse) => {
+  const [{ runGatehouse }, { demoRoutes }] = await Promise.all([import('../main.ts'), import('./routes.ts')])
+  const start = (gatehouse: Gatehouse) => {
     fill(gatehouse.runtime, gatehouse.consoleUrl, local?.chain).catch(async (error: unknown) => {
       process.stderr.write(`gatehouse: ${(error as Error).message}\n`)
       await gatehouse.stop()
       process.exit(1)
     })
-  })
+  }
+  await runGatehouse(config, start, { more: demoRoutes })
 }
 
 /** Everything may be set as for a start, but what is not set is the demo's own. */
@@ -42,6 +44,7 @@ export function demoConfig(env: NodeJS.ProcessEnv): Config {
 async function fill(runtime: Runtime, consoleUrl: string, chain: LocalChain | undefined): Promise<void> {
   const password = await makeOperator(runtime)
   process.stdout.write(`The demo's console: ${consoleUrl}\nSign in as ${EMAIL} with the password ${password}\n`)
+  process.stdout.write(`The sample Mini App: ${runtime.config.publicUrl}/demo\n`)
   const { burst, createWorld, live } = await import('./life.ts')
   const url = localUrl(runtime.config)
   const stopped = () => runtime.stopping
