@@ -1,5 +1,6 @@
 import type { NewApp } from '#server/app/settings.ts'
 import type { Client } from './client.ts'
+import { readTypes, type DemoType } from './events.ts'
 
 /** An app as its own server knows it. */
 export type DemoApp = {
@@ -8,8 +9,10 @@ export type DemoApp = {
   /** Of the bot that the app belongs to; made up, and enough to sign initData with. */
   botToken: string
   domain: string
-  /** For introspection and revocation. */
+  /** For introspection, revocation and events. */
   apiKey: string
+  /** What its server tells of. */
+  types: DemoType[]
   /** Wallets may sign in, besides people of Telegram. */
   wallets: boolean
   rotation: boolean
@@ -84,6 +87,7 @@ export async function makeApps(client: Client, operator: Credential): Promise<De
       botToken: plan.telegram.botToken,
       domain: plan.ton.domains[0] ?? '',
       apiKey: await makeKey(client, operator, id),
+      types: await readTypes(client, operator, { id, slug: plan.slug }),
       wallets: plan.ton.domains.length > 0,
       rotation: plan.sessionPolicy?.refreshRotation ?? false,
     })
@@ -114,7 +118,7 @@ async function makeKey(client: Client, operator: Credential, appId: string): Pro
   const made = await client.call('make an API key', {
     path,
     headers: operator,
-    json: { name: KEY_NAME, scopes: ['tokens:introspect', 'tokens:revoke'] },
+    json: { name: KEY_NAME, scopes: ['tokens:introspect', 'tokens:revoke', 'events:write'] },
     expect: 201,
   })
   return String(made.body['key'])

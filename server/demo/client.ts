@@ -4,7 +4,7 @@ import type { Device } from './devices.ts'
 export type Tally = { calls: number; unexpected: string[] }
 
 export type Call = {
-  method?: 'GET' | 'POST' | 'DELETE'
+  method?: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
   path: string
   from?: Device | undefined
   token?: string | undefined

@@ -18,17 +18,23 @@ import { makeApps, type Credential } from './apps.ts'
 import { createClient } from './client.ts'
 import { pay } from './chain.ts'
 import { newDevice } from './devices.ts'
+import { makeEndpoints } from './endpoints.ts'
+import { tell } from './events.ts'
+import { correspond } from './mails.ts'
 import { people } from './people.ts'
 import { seeded } from './random.ts'
+import { startReceiver } from './receiver.ts'
 import { signIn, type Profile, type Visitor, type World } from './visitor.ts'
 import { wallets } from './wallets.ts'
 
-/** The apps, made where they are missing, and everybody who is going to use them. Nobody has signed in yet. */
+/** The apps with a receiver for their webhooks, made where they are missing, and everybody who is going to use them. Nobody has signed in yet. */
 export async function createWorld(input: { url: string; operator: Credential; now: () => Date }): Promise<World> {
   const { url, operator, now } = input
   const random = seeded(2026)
   const client = createClient(url)
   const apps = await makeApps(client, operator)
+  const receiver = await startReceiver(now)
+  await makeEndpoints(client, operator, apps, receiver)
   const visitor = (app: (typeof apps)[number], who: Visitor['who']): Visitor => ({
     app,
     who,
@@ -48,7 +54,7 @@ export async function createWorld(input: { url: string; operator: Credential; no
     }),
   ]
   visitors[7]!.toBeBlocked = true
-  return { client, now, random, operator, apps, visitors }
+  return { client, now, random, operator, apps, visitors, receiver }
 }
 
 /** Strangers at once; one visitor's acts follow each other. */
@@ -61,6 +67,7 @@ export async function burst(world: World, stopped = () => false): Promise<void> 
     for (const [n, visitor] of queue) if (!stopped()) await arrive(world, visitor, n)
   }
   await Promise.all([...Array.from({ length: LANES }, lane), swarm(world, stopped)])
+  await correspond(world, stopped)
 }
 
 async function arrive(world: World, visitor: Visitor, n: number): Promise<void> {
@@ -70,6 +77,7 @@ async function arrive(world: World, visitor: Visitor, n: number): Promise<void> 
   let session = await signIn(world, visitor, visitor.devices[0]!)
   if (!session) return
   await look(world, visitor, session)
+  await tell(world, visitor, n)
   if (n % 4 === 0) {
     // Another device: beyond the limit of the app, the one before is ended.
     const times = visitor.app.slug === 'mini-wallet' ? 1 + (n % 5) : 1
@@ -101,6 +109,7 @@ export async function live(world: World, stopped: () => boolean, pauseMs = 250):
 async function act(world: World, visitor: Visitor): Promise<void> {
   const { random } = world
   if (random.chance(3)) return forge(world, visitor)
+  if (random.chance(15)) return tell(world, visitor, random.int(1000))
   const session = visitor.sessions.length > 0 ? random.pick(visitor.sessions) : undefined
   if (!session) {
     // Who signed out stays away for a while, and who is blocked gives up.

@@ -37,6 +37,8 @@ export function demoConfig(env: NodeJS.ProcessEnv): Config {
     GATEHOUSE_DATA_DIR: env['GATEHOUSE_DATA_DIR'] || './data/demo',
     // Visitors say where they come from as if a proxy of ours had noted it.
     GATEHOUSE_TRUST_PROXY: env['GATEHOUSE_TRUST_PROXY'] || '127.0.0.1/32,::1/128',
+    // The apps' servers take their webhooks on this machine.
+    GATEHOUSE_ALLOW_NETWORKS: env['GATEHOUSE_ALLOW_NETWORKS'] || '127.0.0.1/32',
     LOG_LEVEL: env['LOG_LEVEL'] || 'warn',
   })
 }

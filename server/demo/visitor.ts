@@ -5,6 +5,7 @@ import type { Device } from './devices.ts'
 import { initDataOf, type Person } from './people.ts'
 import type { LocalChain } from './localChain.ts'
 import type { Random } from './random.ts'
+import type { Receiver } from './receiver.ts'
 import { signedNonceLogin, tonProofLogin, type Nonce, type Wallet } from './wallets.ts'
 
 export type World = {
@@ -14,6 +15,8 @@ export type World = {
   operator: Credential
   apps: DemoApp[]
   visitors: Visitor[]
+  /** Where the apps' servers take webhooks. */
+  receiver: Receiver
   /** Where wallets hold their money; undefined where there is none. */
   chain?: LocalChain | undefined
 }

@@ -1,5 +1,7 @@
 import { once } from 'node:events'
+import { writeFileSync } from 'node:fs'
 import { Agent, request, type IncomingMessage } from 'node:http'
+import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import Sqlite from 'better-sqlite3'
 import pg from 'pg'
@@ -108,7 +110,10 @@ test('a port in use, an unreachable database and a newer one are one line each',
   await server.end('SIGTERM')
   await writtenByNewer(env['DATABASE_URL']!)
   await oneLine(env, /newer Gatehouse/)
-  if (dialect === 'sqlite') await oneLine({ ...env, DATABASE_URL: 'file:/etc/hostname' }, /not an SQLite database/)
+  if (dialect === 'postgresql') return
+  const text = join(env['GATEHOUSE_DATA_DIR']!, 'notes.txt')
+  writeFileSync(text, 'Not a database, but long enough for one. '.repeat(100))
+  await oneLine({ ...env, DATABASE_URL: `file:${text}` }, /not an SQLite database/)
 })
 
 test('kill -9 in a storm of logins loses no login that was acknowledged', async () => {

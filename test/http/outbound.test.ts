@@ -397,19 +397,19 @@ describe('an answer', () => {
   })
 })
 
-test('a hundred calls at once share few connections, and each gets its own answer', async () => {
+test('a thousand calls at once share some connections, and each gets its own answer', async () => {
   const sockets = new Set<unknown>()
   const url = await listen((request, response) => {
     sockets.add(request.socket)
     response.end(request.url)
   })
   const outbound = newOutbound(['127.0.0.1/32'])
-  const paths = Array.from({ length: 500 }, (_, n) => `/${n}`)
+  const paths = Array.from({ length: 1_000 }, (_, n) => `/${n}`)
   const bodies = await Promise.all(
     paths.map(async (path) => answered(await outbound.request({ url: url + path, ...limits })).body.toString()),
   )
   expect(bodies).toEqual(paths)
-  expect(sockets.size).toBeLessThanOrEqual(128)
+  expect(sockets.size).toBeLessThanOrEqual(256)
 })
 
 function drip(socket: Socket, head: string, drop = 'x'): void {

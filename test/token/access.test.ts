@@ -151,11 +151,13 @@ describe('JWT access tokens', () => {
 test('a token is taken from the Authorization header only, in its one form', async () => {
   const { server, token, login } = await signedIn()
   const get = (headers: Record<string, string>, query = '') => call(server, 'GET', `/v1/session${query}`, { headers })
-  expect((await get({ authorization: `bearer ${token}` })).status).toBe(200)
+  // The scheme in any case, and one or more spaces (RFC 9110 §11.4).
+  for (const authorization of [`bearer ${token}`, `Bearer  ${token}`])
+    expect((await get({ authorization })).status).toBe(200)
   for (const headers of [
     {},
     { authorization: token },
-    { authorization: `Bearer  ${token}` },
+    { authorization: `Bearer\t${token}` },
     { authorization: `Bearer ${token}, Bearer ${token}` },
     { authorization: `Token ${token}` },
     { authorization: 'Bearer' },

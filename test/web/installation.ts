@@ -5,7 +5,8 @@ import { cliActor } from '../../server/operator/audit.ts'
 import { createOperator } from '../../server/operator/create.ts'
 import type { App } from '../../server/app/app.ts'
 import type { Role } from '../../server/operator/operator.ts'
-import { addressee } from '../../server/email/queue.ts'
+import { maskAddress } from '../../server/email/mask.ts'
+import { hashAddress } from '../../server/email/queue.ts'
 import { saveSuppression } from '../../server/email/store.ts'
 import { queueMail } from '../support/mail.ts'
 import { password } from '../support/operator.ts'
@@ -225,6 +226,10 @@ async function sendMails(server: TestServer, app: App, user: string): Promise<st
 async function refuseMail({ runtime }: TestServer, address: string, reason: string, until: Date | null): Promise<void> {
   const createdAt = runtime.now()
   await runtime.db.transaction((tx) =>
-    saveSuppression(tx, { ...addressee(runtime, address, runtime.vault.seal), reason, createdAt, until }),
+    saveSuppression(tx, {
+      toHash: hashAddress(runtime.vault, address),
+      toSealed: runtime.vault.seal(maskAddress(address), 'emails.to'),
+      ...{ reason, createdAt, until },
+    }),
   )
 }

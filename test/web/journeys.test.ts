@@ -48,7 +48,7 @@ test('from the set-up link to the first session, and its end by keyboard alone',
   await page.getByLabel('E-mail').fill('ada@example.com')
   await page.getByLabel('Password').fill(password)
   await page.getByRole('button', { name: 'Create and sign in' }).click()
-  await page.getByText('0 of 5 done').waitFor()
+  await page.getByText('0 of 6 done').waitFor()
   await page.getByText('They appear here the moment somebody signs in.').waitFor()
 
   await page.getByRole('link', { name: 'Create an app' }).click()
@@ -67,7 +67,7 @@ test('from the set-up link to the first session, and its end by keyboard alone',
   const signedIn = await signIn(server, { slug: 'ton-quest' } as App, person(1001))
   expect(signedIn.status).toBe(200)
   await page.getByRole('link', { name: 'Overview' }).first().click()
-  await page.getByText('4 of 5 done').waitFor()
+  await page.getByText('4 of 6 done').waitFor()
 
   // No pointer from here on.
   for (const key of ['g', 's']) await page.keyboard.press(key)
