@@ -3,9 +3,11 @@ import { enableCompileCache } from 'node:module'
 import { fileURLToPath } from 'node:url'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { run, type Output } from './cli/context.ts'
+import { loadQuickly } from './cli/loadQuickly.ts'
 
 // Compiled code is kept beside the packages, where only who installs them writes; a start then takes half the time.
 enableCompileCache(fileURLToPath(new URL('../node_modules/.cache/gatehouse', import.meta.url)))
+loadQuickly()
 
 // Each command loads its own code when it runs, so that `verify` and `--help` answer at once.
 

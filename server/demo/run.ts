@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { Failure, run } from '../cli/context.ts'
+import { loadQuickly } from '../cli/loadQuickly.ts'
 import { loadConfig, type Config } from '../config.ts'
 import type { Gatehouse } from '../main.ts'
 import type { Runtime } from '../runtime.ts'
@@ -104,4 +105,7 @@ async function signInOperator(url: string, password: string): Promise<Credential
   return { cookie: response.headers.getSetCookie()[0]!.split(';')[0]! }
 }
 
-if (import.meta.main) await run({}, () => runDemo(process.env))
+if (import.meta.main) {
+  loadQuickly()
+  await run({}, () => runDemo(process.env))
+}

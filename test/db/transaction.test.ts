@@ -113,22 +113,23 @@ test('an answer comes after the commit, and what follows a commit has been done 
   expect(await kept(other)).toEqual(['test 1'])
 })
 
-test.runIf(dialect === 'sqlite')('a write waits for another process that holds the lock, and reads go on', async () => {
-  const { db, url } = await open()
-  const other = openDatabase(url)
-  onTestFinished(() => other.close())
-  let release = () => {}
-  const held = new Promise<void>((resolve) => (release = resolve))
-  const holding = other.transaction(async (tx) => {
-    await write(tx, 'test other')
-    await held
+if (dialect === 'sqlite')
+  test('a write waits for another process that holds the lock, and reads go on', async () => {
+    const { db, url } = await open()
+    const other = openDatabase(url)
+    onTestFinished(() => other.close())
+    let release = () => {}
+    const held = new Promise<void>((resolve) => (release = resolve))
+    const holding = other.transaction(async (tx) => {
+      await write(tx, 'test other')
+      await held
+    })
+    await new Promise((resolve) => setImmediate(resolve))
+    const waiting = db.transaction((tx) =>
+      tx.update(facts).set({ value: 'x' }).where(eq(facts.key, 'test other')).returning(),
+    )
+    expect(await kept(db)).toEqual([])
+    release()
+    await holding
+    expect(await waiting).toHaveLength(1)
   })
-  await new Promise((resolve) => setImmediate(resolve))
-  const waiting = db.transaction((tx) =>
-    tx.update(facts).set({ value: 'x' }).where(eq(facts.key, 'test other')).returning(),
-  )
-  expect(await kept(db)).toEqual([])
-  release()
-  await holding
-  expect(await waiting).toHaveLength(1)
-})
