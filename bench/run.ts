@@ -139,7 +139,7 @@ async function checks(gatehouse: Target, others: Record<string, Target>, label: 
     }
   }
   const runs: Record<string, () => Promise<Measured>> = {
-    'bare Express route': () =>
+    [`bare Express route${label}`]: () =>
       drive(others['express']!.hello.url, others['express']!.pid, { method: 'GET', path: '/v1/session' }, SECONDS),
   }
   for (const app of ['jwt', 'opaque']) {
@@ -152,7 +152,7 @@ async function checks(gatehouse: Target, others: Record<string, Target>, label: 
   }
   const form = { 'content-type': 'application/x-www-form-urlencoded' }
   const forms = tokens['jwt']!.map((token) => `token=${encodeURIComponent(token)}`)
-  runs['bare Express route that reads a form'] = () =>
+  runs[`bare Express route that reads a form${label}`] = () =>
     drive(
       others['express']!.hello.url,
       others['express']!.pid,
