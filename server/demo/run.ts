@@ -23,7 +23,9 @@ export async function runDemo(env: NodeJS.ProcessEnv): Promise<void> {
   const [{ runGatehouse }, { demoRoutes }] = await Promise.all([import('../main.ts'), import('./routes.ts')])
   const start = (gatehouse: Gatehouse) => {
     fill(gatehouse.runtime, gatehouse.consoleUrl, local?.chain).catch(async (error: unknown) => {
-      process.stderr.write(`gatehouse: ${(error as Error).message}\n`)
+      const { message, cause } = error as Error
+      // fetch says only that it failed; why stands in the cause, such as a port that it refuses.
+      process.stderr.write(`gatehouse: ${message}${cause instanceof Error ? `: ${cause.message}` : ''}\n`)
       await gatehouse.stop()
       process.exit(1)
     })
