@@ -17,8 +17,8 @@ export type Sent = {
 
 export type Smtp = {
   /**
-   * Hands over one mail. `onHand` is awaited before the first byte of the mail is given away: from then on it may arrive even if nobody
-   * tells us. Never throws.
+   * Hands over one mail. `onHand` is awaited when all of it is on its way but for the line that ends it, without which no server takes it
+   * (RFC 5321 §4.1.1.4): from then on it may arrive even if nobody tells us. Never throws.
    */
   send(envelope: { from: string; to: string; id: string }, source: Buffer, onHand: () => Promise<void>): Promise<Sent>
   /** Whether the server answers and takes our name and password; the fault in words otherwise. */
@@ -59,7 +59,7 @@ export function createSmtp(config: Pick<Config, 'smtpUrl' | 'dkim' | 'smtpReturn
     disableUrlAccess: true,
   })
   // The pool reads a mail as soon as it has a connection; a mail that is read only when the server has asked for it tells the moment from which it may
-  // have arrived.
+  // have arrived: the end of the data is sent only when there is nothing more to read.
   transport.use('stream', (mail, done) => {
     const { bytes } = mail.data as { bytes?: () => AsyncIterable<Buffer> }
     if (bytes) mail.message.createReadStream = () => Readable.from(bytes(), { objectMode: false }) as never
@@ -71,6 +71,7 @@ export function createSmtp(config: Pick<Config, 'smtpUrl' | 'dkim' | 'smtpReturn
       let failed: unknown
       const signed = await sign(source)
       async function* bytes() {
+        yield signed
         try {
           await onHand()
         } catch (error) {
@@ -78,7 +79,6 @@ export function createSmtp(config: Pick<Config, 'smtpUrl' | 'dkim' | 'smtpReturn
           throw error
         }
         handed = true
-        yield signed
       }
       try {
         // A server that can (RFC 3461) sends the id and no more than the headers back when a mail bounces later.

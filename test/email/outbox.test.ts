@@ -150,6 +150,24 @@ test('a connection that breaks after the mail was given away sends it no second 
   expect(taken).toBe(1)
 })
 
+test('a mail that another process has taken meanwhile is broken off before its end, and the next one goes', async () => {
+  let steal = () => Promise.resolve()
+  const smtp = await startSmtp({ onRcptTo: (_to, _session, done) => void steal().then(() => done()) })
+  const server = await startServer({ env: { SMTP_URL: smtp.url } })
+  const app = await brandedApp(server)
+  const { db } = server.runtime
+  const id = await queueMail(server, { app, kind: 'signature_updated', to: 'taken@example.org' })
+  const leasedUntil = new Date(server.clock.now.getTime() + 600_000)
+  steal = () => db.transaction((tx) => updateEmail(tx, id, { leasedUntil }))
+  await server.runtime.mailer.pass()
+  expect(smtp.received).toEqual([])
+  expect(await mailRow(server, id)).toMatchObject({ status: 'sending', leasedUntil, handedAt: null })
+  steal = () => Promise.resolve()
+  await queueMail(server, { app, kind: 'signature_updated', to: 'next@example.org' })
+  await server.runtime.mailer.pass()
+  expect(smtp.received.map(({ to }) => to[0])).toEqual(['next@example.org'])
+})
+
 test('what a process that died had taken is sent again, unless it may have arrived', async () => {
   const smtp = await startSmtp()
   const server = await startServer({ env: { SMTP_URL: smtp.url } })

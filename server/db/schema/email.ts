@@ -43,7 +43,7 @@ export const emails = table(
     nextAt: instant(),
     /** Until then it belongs to the process that took it. */
     leasedUntil: instant(),
-    /** When its first byte was about to go to the server: from then on it may have been sent. */
+    /** When the server was about to get its end, without which it takes nothing: from then on it may have been sent. */
     handedAt: instant(),
     resendOf: ref(),
     createdAt: instant().notNull(),
