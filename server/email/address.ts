@@ -6,6 +6,12 @@ const DOMAIN = /^(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-
 const LOCAL = /^[a-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[a-z0-9!#$%&'*+/=?^_`{|}~-]+)*$/i
 
 /**
+ * The address of nobody (RFC 6761 §6.4). What is queued for it costs what any mail does, up to the moment at which it would go to the mail server, and is
+ * thrown away there: where an answer must not tell whether a person exists, nor may the time of what follows it.
+ */
+export const NOBODY = 'nobody@gatehouse.invalid'
+
+/**
  * One mail address as SMTP takes it, its domain in lower case and ASCII (UTS #46), or undefined when the text is not exactly one such address
  * of at most 254 characters (RFC 5321 §4.5.3.1): no name before it, no list, no comment, no line break.
  */

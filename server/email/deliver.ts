@@ -3,6 +3,7 @@ import type { Runtime } from '#server/runtime.ts'
 import { composeSource } from './compose.ts'
 import { openContent, sealContent } from './content.ts'
 import { countMail } from './count.ts'
+import { discard, isDecoy } from './decoy.ts'
 import { nextTry } from './schedule.ts'
 import type { Sent, Smtp } from './smtp.ts'
 import { settle } from './settle.ts'
@@ -24,7 +25,7 @@ export async function deliver(runtime: Runtime, smtp: Smtp | undefined, row: Ema
     runtime.log.error({ err: error, email: runtime.vault.ids.seal('eml', row.id) }, 'a mail failed on our side')
     const change = again(runtime, row, { outcome: 'again', response: 'Something failed on our side; see the log' })
     await runtime.db
-      .transaction((tx) => settle(runtime, tx, row, change))
+      .transaction((tx) => (isDecoy(runtime, row) ? discard(tx, row) : settle(runtime, tx, row, change)))
       .catch((error: unknown) => runtime.log.error({ err: error }, 'that a mail failed could not be written down'))
   }
 }
@@ -32,7 +33,9 @@ export async function deliver(runtime: Runtime, smtp: Smtp | undefined, row: Ema
 async function attempt(runtime: Runtime, smtp: Smtp | undefined, row: EmailRow): Promise<void> {
   const { db } = runtime
   const began = runtime.now()
+  const decoy = isDecoy(runtime, row)
   const end = async (change: End & Partial<EmailRow>) => {
+    if (decoy) return void (await db.transaction((tx) => discard(tx, row)))
     const ended = { ...over, finishedAt: runtime.now(), ...change }
     if (await db.transaction((tx) => settle(runtime, tx, row, ended))) countMail(runtime, row.appId, change.status)
   }
@@ -71,6 +74,10 @@ async function attempt(runtime: Runtime, smtp: Smtp | undefined, row: EmailRow):
   }
 
   const source = await composeSource(letter)
+  if (decoy) {
+    await db.transaction((tx) => updateLeased(tx, row, made))
+    return end({ status: 'sent', reason: 'ok', detail: null })
+  }
   const sent = await smtp.send({ from: letter.from.address, to: letter.to, id: letter.ref }, source, async () => {
     const ours = await db.transaction((tx) => updateLeased(tx, row, { ...made, handedAt: runtime.now() }))
     if (!ours) throw new Error('Somebody else has taken this mail')

@@ -107,6 +107,9 @@ export function renderLiquid(templates: Template[], values: object, escaping: Es
   return result
 }
 
+/** Whether a template was given up because of the time it took, and not for a fault that stands in it. */
+export const tookTooLong = (error: unknown): boolean => liquidFault(error).message === 'template render limit exceeded'
+
 /** Where and why Liquid refused a template. */
 export function liquidFault(error: unknown): { message: string; line?: number; column?: number } {
   const { message, originalError } = error as Error & { originalError?: Error }

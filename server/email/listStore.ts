@@ -1,4 +1,4 @@
-import { and, count, eq, gt, gte, inArray, isNull, lte, or } from 'drizzle-orm'
+import { and, count, eq, gt, gte, inArray, isNull, lte, ne, or } from 'drizzle-orm'
 import { byAge, type Place } from '#server/db/byAge.ts'
 import type { Reader, Transaction } from '#server/db/database.ts'
 import { apps, emails, emailSuppressions } from '#server/db/schema.ts'
@@ -10,6 +10,8 @@ export type EmailFilter = {
   kind?: string | undefined
   status?: EmailRow['status'] | undefined
   toHash?: Buffer | undefined
+  /** An address whose mails are not told of. */
+  butTo?: Buffer | undefined
   id?: number | undefined
   from?: Date | undefined
   to?: Date | undefined
@@ -24,6 +26,7 @@ function emailsWhere(filter: EmailFilter) {
     filter.kind ? eq(emails.kind, filter.kind) : undefined,
     filter.status ? eq(emails.status, filter.status) : undefined,
     filter.toHash ? eq(emails.toHash, filter.toHash) : undefined,
+    filter.butTo ? ne(emails.toHash, filter.butTo) : undefined,
     filter.id === undefined ? undefined : eq(emails.id, filter.id),
     filter.from ? gte(emails.createdAt, filter.from) : undefined,
     filter.to ? lte(emails.createdAt, filter.to) : undefined,

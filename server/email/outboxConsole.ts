@@ -9,6 +9,7 @@ import type { Runtime } from '#server/runtime.ts'
 import { noteBounce } from './bounce.ts'
 import { composeSource, headersOf } from './compose.ts'
 import { openContent } from './content.ts'
+import { NOBODY } from './address.ts'
 import { readDeliveryStatus } from './deliveryStatus.ts'
 import { kinds, noticeKinds } from './kinds.ts'
 import { countEmails, listEmails, type EmailFilter, type ListedEmail } from './listStore.ts'
@@ -166,6 +167,7 @@ export const emailsRouter = router({
       const filter: EmailFilter = {
         ...plain,
         only: operator.appIds,
+        butTo: hashAddress(runtime.vault, NOBODY),
         ...(appId && { appId: ids.parse('app', appId) ?? -1 }),
         ...(userId && { userId: ids.parse('usr', userId) ?? -1 }),
         ...(q && search(runtime, q)),

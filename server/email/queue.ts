@@ -3,14 +3,14 @@ import type { Transaction } from '#server/db/database.ts'
 import { sealerOf, sealFor, type Seal } from '#server/personal/seal.ts'
 import type { Runtime } from '#server/runtime.ts'
 import type { Vault } from '#server/secret/vault.ts'
-import { parseAddress } from './address.ts'
+import { NOBODY, parseAddress } from './address.ts'
 import { countMail } from './count.ts'
 import { carriesCode, localeOf, type MailFacts, type MailKind } from './kinds.ts'
 import { insertEmail } from './store.ts'
 
 export type NewEmail = {
   app: App
-  /** Null for somebody who has no account. */
+  /** Null for somebody who has no account. A mail to nobody is sealed as if it were this person's, and does not belong to them. */
   userId: number | null
   kind: MailKind
   /** The person's address. What is no address makes a row that failed, never an error: a mail must not undo what it tells of. */
@@ -33,7 +33,7 @@ export async function queueEmail(runtime: Runtime, tx: Transaction, mail: NewEma
   const address = parseAddress(mail.to)
   const id = await insertEmail(tx, {
     appId: app.id,
-    userId: mail.userId,
+    userId: mail.to === NOBODY ? null : mail.userId,
     kind,
     locale: localeOf(mail.locale, app.settings.email.locale),
     ...addressee(runtime, address ?? mail.to, await sealerOf(runtime, tx, mail.userId)),

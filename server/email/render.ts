@@ -1,5 +1,5 @@
 import type { TemplateContent } from './builtin.ts'
-import { parseLiquid, renderLiquid } from './engine.ts'
+import { parseLiquid, renderLiquid, tookTooLong } from './engine.ts'
 import type { Values } from './variables.ts'
 
 /** A template filled in: what a mail consists of. */
@@ -13,7 +13,8 @@ export const AT_LAST_MS = 5_000
 export function renderSoon(content: TemplateContent, values: object): Rendered {
   try {
     return render(content, values, SOON_MS)
-  } catch {
+  } catch (error) {
+    if (!tookTooLong(error)) throw error
     return render(content, values, SOON_MS)
   }
 }

@@ -90,6 +90,15 @@ export async function updateLeased(
   return rows.length > 0
 }
 
+/** Forgets a mail that is still ours; false when it is not. */
+export async function deleteLeased(tx: Transaction, mail: { id: number; leasedUntil: Date | null }): Promise<boolean> {
+  const rows = await tx
+    .delete(emails)
+    .where(and(eq(emails.id, mail.id), isSending, eq(emails.leasedUntil, mail.leasedUntil!)))
+    .returning({ id: emails.id })
+  return rows.length > 0
+}
+
 /** Changes a mail that has left, or may have; false when it has not, or came back before. */
 export async function updateGone(tx: Transaction, id: number, change: Partial<EmailRow>): Promise<boolean> {
   const left = or(inArray(emails.status, ['sent', 'unconfirmed']), and(isSending, isNotNull(emails.handedAt)))
@@ -123,6 +132,10 @@ export function listStaleCodes(db: Reader, now: Date, limit: number): PromiseLik
     )
     .orderBy(asc(emails.expiresAt))
     .limit(limit)
+}
+
+export async function deleteEmail(tx: Transaction, id: number): Promise<void> {
+  await tx.delete(emails).where(eq(emails.id, id))
 }
 
 export async function updateEmail(tx: Transaction, id: number, change: Partial<EmailRow>): Promise<void> {

@@ -2,7 +2,8 @@ import type { Transaction } from '#server/db/database.ts'
 import type { Runtime } from '#server/runtime.ts'
 import { openContent, sealContent } from './content.ts'
 import { countMail } from './count.ts'
-import { listStaleCodes, updateEmail, type EmailRow } from './store.ts'
+import { isDecoy } from './decoy.ts'
+import { deleteEmail, listStaleCodes, updateEmail, type EmailRow } from './store.ts'
 
 const AT_ONCE = 200
 
@@ -12,9 +13,12 @@ export async function wipeCodes(runtime: Runtime): Promise<number> {
   const stale = await listStaleCodes(runtime.db, now, AT_ONCE)
   if (stale.length === 0) return 0
   await runtime.db.transaction(async (tx) => {
-    for (const row of stale) await updateEmail(tx, row.id, await wiped(runtime, tx, row, now))
+    for (const row of stale)
+      if (isDecoy(runtime, row)) await deleteEmail(tx, row.id)
+      else await updateEmail(tx, row.id, await wiped(runtime, tx, row, now))
   })
-  for (const { appId, status } of stale) if (status === 'queued') countMail(runtime, appId, 'expired')
+  for (const row of stale)
+    if (row.status === 'queued' && !isDecoy(runtime, row)) countMail(runtime, row.appId, 'expired')
   return stale.length
 }
 

@@ -7,7 +7,7 @@ import { expect, test, vi } from 'vitest'
 import { dialect } from '../../server/db/dialect.ts'
 import { emails } from '../../server/db/schema.ts'
 import { freshDatabase } from '../support/database.ts'
-import { environment, gatehouse, startServing, type Serving } from '../support/process.ts'
+import { environment, gatehouse, startServing } from '../support/process.ts'
 import { call, startServer, type TestServer } from '../support/server.ts'
 import { startSmtp } from '../support/smtp.ts'
 import { botToken, initData, person } from '../support/telegram.ts'
@@ -102,17 +102,16 @@ test('a process that is killed anywhere around DATA loses no mail and sends none
   const accepted: string[] = []
   for (const [nth, { points }] of Object.values(moments).entries()) {
     let unlock = async () => {}
-    let server: Serving | undefined
     const smtp = await startSmtp(
       points({
-        kill: async () => void (await server!.end('SIGKILL')),
+        kill: async () => void (await server.end('SIGKILL')),
         lock: async () => void (unlock = await lockEmails(databaseUrl)),
         accept: (source) => accepted.push(source),
         written: () =>
           vi.waitUntil(async () => (await statesOf(heir)).at(-1)!.status === 'sent', 10_000).then(() => {}),
       }),
     )
-    server = await startServing(environment(databaseUrl, { GATEHOUSE_SECRET_KEY, SMTP_URL: smtp.url }))
+    const server = await startServing(environment(databaseUrl, { GATEHOUSE_SECRET_KEY, SMTP_URL: smtp.url }))
     await askForCode(server, nth)
     expect(await server.ended).toBe(null)
     await unlock()

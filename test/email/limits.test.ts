@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { builtin } from '../../server/email/builtin.ts'
+import { renderSoon } from '../../server/email/render.ts'
 import { brandedApp } from '../support/mail.ts'
 import { operatorToken } from '../support/operator.ts'
 import { call, startServer, type TestServer } from '../support/server.ts'
@@ -89,3 +90,24 @@ test('comparing with mail programs never holds the server up, and goes on after 
   expect(messages[2]).toContainEqual(expect.stringMatching(/does nothing in \d of 8 mail programs/))
   expect(late).toBeLessThan(3_000)
 }, 60_000)
+
+test('a fault that stands in a template is told at once; only what took too long is tried once more', () => {
+  const rendersOf = (html: string) => {
+    let renders = 0
+    const user = {
+      get name() {
+        renders++
+        return 'Ada'
+      },
+    }
+    const content = { ...builtin('signature_updated', 'en'), subject: 'x', preheader: 'x', html }
+    expect(() => renderSoon(content, { user })).toThrow()
+    return renders
+  }
+  expect(rendersOf('{{ user.name }}{{ user.nmae }}')).toBe(1)
+  expect(rendersOf('{{ user.name }}{{ user.name | divided_by: 0 | x }}')).toBe(0)
+  expect(
+    rendersOf("{{ user.name }}{% for i in (1..900) %}{% assign a = a | default: 'x' | append: a %}{% endfor %}"),
+  ).toBe(1)
+  expect(rendersOf('{{ user.name }}{% for a in (1..999) %}{% for b in (1..9999) %}{% endfor %}{% endfor %}')).toBe(2)
+})

@@ -1,7 +1,7 @@
 import { eq } from 'drizzle-orm'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import type { App } from '../../server/app/app.ts'
-import { events, notificationPreferences, users } from '../../server/db/schema.ts'
+import { emails, events, notificationPreferences, users } from '../../server/db/schema.ts'
 import { sealProfile } from '../../server/identity/findOrCreate.ts'
 import { requestLink } from '../../server/identity/link.ts'
 import { mailLinkCode } from '../../server/identity/linkMail.ts'
@@ -18,6 +18,7 @@ import { startReceiver } from '../support/receiver.ts'
 import { call, startServer, type Answer, type TestServer } from '../support/server.ts'
 import { checkSession, signInWithTelegram, telegramApp } from '../support/signIn.ts'
 import { pin, signatureCalls } from '../support/signature.ts'
+import { startSmtp } from '../support/smtp.ts'
 import { signInWithEmail } from '../support/sso.ts'
 import { alice, person } from '../support/telegram.ts'
 import { newWallet } from '../support/wallet.ts'
@@ -492,6 +493,45 @@ test('joining, signing in, asking and erasing at the same moment is never an err
     for (const { status } of answers) expect([200, 202, 204, 400, 401, 404]).toContain(status)
   }
 })
+
+test.each(['with a mail server', 'without one'])(
+  'what follows the answer is the same work whether there is such an account or not, %s',
+  async (which) => {
+    const smtp = await startSmtp()
+    const server = await startServer({ env: which === 'without one' ? {} : { SMTP_URL: smtp.url } })
+    const { app, token } = await twoAccounts(server)
+    const operator = await operatorToken(server)
+    const workFor = async (token: string, email: string) => {
+      const { db } = server.runtime
+      const transaction = vi.spyOn(db, 'transaction')
+      await askLink(server, token, email)
+      const queued = await db.select().from(emails).where(eq(emails.status, 'queued'))
+      expect(queued).toHaveLength(1)
+      const { kind, nextAt, expiresAt, locale, variablesSealed } = queued[0]!
+      await server.runtime.mailer.pass()
+      const transactions = transaction.mock.calls.length
+      transaction.mockRestore()
+      return { kind, nextAt, expiresAt, locale, bytes: variablesSealed!.length, transactions }
+    }
+    const known = await workFor(token, mailbox)
+    const other = (await signInWithTelegram(server, app, person(8))).body['accessToken'] as string
+    const unknown = await workFor(other, 'nobody@example.com')
+    expect({ ...unknown, bytes: 0 }).toEqual({ ...known, bytes: 0 })
+    // But for the name in it, and which key it is under.
+    expect(Math.abs(unknown.bytes - known.bytes)).toBeLessThan(60)
+
+    // Nobody is written to, and of that mail nothing is left, nor was it ever shown.
+    expect(smtp.received.map(({ to }) => to)).toEqual(which === 'without one' ? [] : [[mailbox]])
+    const listed = await call(server, 'GET', '/api/v1/emails', { token: operator })
+    expect([listed.body['items'].length, listed.body['total']]).toEqual([1, 1])
+    expect(await server.runtime.db.select().from(emails)).toHaveLength(1)
+    await askLink(server, other, 'nobody.else@example.com')
+    expect((await call(server, 'GET', '/api/v1/emails', { token: operator })).body['total']).toBe(1)
+    server.clock.pass(600)
+    await server.runtime.mailer.pass()
+    expect(await server.runtime.db.select().from(emails)).toHaveLength(1)
+  },
+)
 
 test('what a process that stopped left between answer and mail is mailed by the next sweep, once', async () => {
   const server = await startServer()

@@ -1,10 +1,11 @@
 import { asc } from 'drizzle-orm'
 import { emails } from '../../server/db/schema.ts'
+import { NOBODY } from '../../server/email/address.ts'
 import type { MailFacts } from '../../server/email/kinds.ts'
 import { openPersonal } from '../../server/personal/seal.ts'
 import type { TestServer } from './server.ts'
 
-/** Every mail that is owed or sent, oldest first, opened. */
+/** Every mail that is owed or sent to somebody, oldest first, opened. */
 export async function mailsOf(server: TestServer) {
   const { db } = server.runtime
   const rows = await db.select().from(emails).orderBy(asc(emails.id))
@@ -24,7 +25,7 @@ export async function mailsOf(server: TestServer) {
       expiresAt,
     }
   }
-  return Promise.all(rows.map(open))
+  return (await Promise.all(rows.map(open))).filter(({ to }) => to !== NOBODY)
 }
 
 /** Kinds and addresses of all mails, oldest first. */
