@@ -41,6 +41,7 @@ export type Handle = {
   setText(text: string): void
   setFindings(findings: Finding[]): void
   insert(text: string): void
+  goTo(line: number, column: number): void
   destroy(): void
 }
 
@@ -68,7 +69,12 @@ export function createEditor({ host, label, text, isHtml, variables, onchange }:
         closeBrackets(),
         lintGutter(),
         EditorView.lineWrapping,
-        EditorView.contentAttributes.of({ 'aria-label': label, spellcheck: 'false', tabindex: '0' }),
+        EditorView.contentAttributes.of({
+          'aria-label': label,
+          'aria-description': 'Escape, then Tab, leaves the editor',
+          spellcheck: 'false',
+          tabindex: '0',
+        }),
         autocompletion({ override: [complete] }),
         // Escape, then Tab, leaves the editor: otherwise the keyboard would be caught.
         keymap.of([...completionKeymap, ...defaultKeymap, ...historyKeymap, indentWithTab]),
@@ -98,6 +104,12 @@ export function createEditor({ host, label, text, isHtml, variables, onchange }:
     },
     insert(piece) {
       view.dispatch(view.state.replaceSelection(piece))
+      view.focus()
+    },
+    goTo(line, column) {
+      const { doc } = view.state
+      const { from, to } = doc.line(Math.max(1, Math.min(line, doc.lines)))
+      view.dispatch({ selection: { anchor: Math.min(from + column - 1, to) }, scrollIntoView: true })
       view.focus()
     },
     destroy: () => view.destroy(),
