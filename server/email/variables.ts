@@ -84,8 +84,8 @@ export function valuesOf(
     code: plain(facts.code ?? ''),
     minutes: about.expiresAt ? Math.max(1, Math.round((about.expiresAt.getTime() - about.at.getTime()) / 60_000)) : 0,
     time: `${format.format(about.at)} UTC`,
-    ip: plain(facts.ip ?? '').slice(0, 45),
-    device: plain(facts.device ?? '').slice(0, 120),
+    ip: cut(plain(facts.ip ?? ''), 45),
+    device: cut(plain(facts.device ?? ''), 120),
     locale: about.locale,
     dir: directionOf(about.locale),
   }
@@ -95,11 +95,17 @@ export function valuesOf(
 const plain = (text: string): string =>
   text.replace(/[\p{Cc}\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]+/gu, ' ').trim()
 
+/** The beginning of a text, without half a character at its end. */
+const cut = (text: string, most: number): string => text.slice(0, most).replace(/[\ud800-\udbff]$/, '')
+
+/** Addresses, hosts (their dots as browsers read them) and telephone numbers: what mail programs make links of. */
+const LINKED = /[/@:\\]|[\p{L}\p{N}-][.\u3002]\p{L}|www|(\p{Nd}[\s().-]*){7}/iu
+
 /**
- * A person chooses their name, and a stranger may choose one to write to somebody else through us. What looks like an address or a link is
- * left out, because mail programs make links of it.
+ * A person chooses their name, and a stranger may choose one to write to somebody else through us. What a mail program would make a link of is left out,
+ * however wide its letters are and whatever stands unseen between them.
  */
 function harmlessName(name: string): string {
-  const line = plain(name).slice(0, 64)
-  return /[/@:\\]|\p{L}\.\p{L}|www/iu.test(line) ? '' : line
+  const line = cut(plain(name), 64)
+  return LINKED.test(line.normalize('NFKC').replace(/\p{Cf}/gu, '')) ? '' : line
 }

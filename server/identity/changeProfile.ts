@@ -1,5 +1,6 @@
 import * as z from 'zod'
 import type { Transaction } from '#server/db/database.ts'
+import { parseAddress } from '#server/email/address.ts'
 import { AppError } from '#server/error.ts'
 import type { Runtime } from '#server/runtime.ts'
 import { openProfile, sealProfile } from './findOrCreate.ts'
@@ -16,7 +17,11 @@ export const profileChange = z
       .max(200)
       .regex(/^\P{Cc}*$/u, { message: 'must be one line without control characters' })
       .nullable(),
-    email: z.email().max(254).nullable(),
+    email: z
+      .email()
+      .max(254)
+      .refine((text) => parseAddress(text) !== undefined, { message: 'must be an address that mail can go to' })
+      .nullable(),
     language: z
       .string()
       .max(35)

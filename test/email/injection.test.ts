@@ -293,11 +293,31 @@ test('a fault names its place', () => {
   }
 })
 
-test.each(['Ada https://evil.example', 'win.evil.example', 'a@b.example', 'www evil', 'x\\y'])(
-  'the name %j greets nobody: mail programs would make a link of it',
+test.each([
+  'Ada https://evil.example',
+  'win.evil.example',
+  'a@b.example',
+  'www evil',
+  'x\\y',
+  'win4.io',
+  'evil．example',
+  'evil。example',
+  'evil\u200b.example',
+  'a＠b',
+  'Call 1 (800) 555-0199',
+  'Ring ８００５５５０１９９',
+])('the name %j greets nobody: mail programs would make a link of it', (userName) => {
+  const at = new Date('2026-06-01T12:00:00Z')
+  const app = { name: 'x', settings: { branding: {} } } as any
+  expect(valuesOf(app, { userName }, { locale: 'en', at, expiresAt: null }).user.name).toBe('')
+})
+
+test.each(['Dr. J. R. Smith', 'Ἀλέξανδρος', '山田 太郎', "D'Arcy-Müller", 'user123456', 'Zoë 🚀', '🚀'.repeat(40)])(
+  'the name %j is greeted',
   (userName) => {
     const at = new Date('2026-06-01T12:00:00Z')
     const app = { name: 'x', settings: { branding: {} } } as any
-    expect(valuesOf(app, { userName }, { locale: 'en', at, expiresAt: null }).user.name).toBe('')
+    const { name } = valuesOf(app, { userName }, { locale: 'en', at, expiresAt: null }).user
+    expect(userName.startsWith(name) && name !== '' && name.isWellFormed()).toBe(true)
   },
 )
