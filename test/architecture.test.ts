@@ -29,6 +29,7 @@ const rules: Rules = {
     ...['server/app', 'server/operator', 'server/profile', 'server/session', 'server/token', 'server/ton/address.ts'],
     ...[
       'server/event',
+      'server/email/address.ts',
       'server/email/queue.ts',
       'server/email/content.ts',
       'server/signature',

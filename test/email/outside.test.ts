@@ -251,7 +251,7 @@ test('an address is one mailbox or none at all', async () => {
   await server.runtime.mailer.pass()
   // The host is written in lower case and, by this mail server, as people read it; the rest is as it was given.
   const mailbox = (email: string) => `${email.split('@')[0]}@${domainToUnicode(email.split('@')[1]!)}`
-  expect(smtp.received.map(({ to }) => to)).toEqual(accepted.map((email) => [mailbox(email)]))
+  expect(smtp.received.flatMap(({ to }) => to).sort()).toEqual(accepted.map(mailbox).sort())
   for (const { parsed } of smtp.received) expect([...parsed.headers.keys()].sort()).toEqual(FIELDS)
   expect(accepted).toEqual(expect.arrayContaining(['eve+tag@example.org', "o'eve@example.org"]))
   // What no mail can go to is refused where it is said, and not only when it is too late.
