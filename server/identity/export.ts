@@ -11,6 +11,7 @@ import { describeSignature } from '#server/signature/describe.ts'
 import { findSuppressed, listHeld, listWatched } from './exportStore.ts'
 import { openDetails, openProfile, openSubject } from './findOrCreate.ts'
 import { findUser, listIdentities, listProfiles } from './store.ts'
+import { isVouched } from './vouched.ts'
 
 /** Everything held on a person, in clear (GDPR art. 15 and 20). @throws AppError not_found */
 export async function exportUser(runtime: Runtime, app: App, userId: number) {
@@ -38,7 +39,9 @@ export async function exportUser(runtime: Runtime, app: App, userId: number) {
     ).map((row) => [row.identityId, row]),
   )
   const profile = await openProfile(runtime, db, user.profileSealed)
-  const suppressed = profile.email && (await findSuppressed(db, hashAddress(vault, profile.email)))
+  // Of an address that somebody merely wrote down, nothing is theirs to know: they could ask about anybody's.
+  const suppressed =
+    profile.email && isVouched(app, profile) && (await findSuppressed(db, hashAddress(vault, profile.email)))
   const events = Map.groupBy(await listEventsOfUser(db, userId), (event) => event.sessionId)
   return {
     exportedAt: runtime.now().toISOString(),

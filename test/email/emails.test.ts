@@ -2,7 +2,10 @@ import { expect, test } from 'vitest'
 import { brandedApp, queueMail, someUser } from '../support/mail.ts'
 import { operatorToken } from '../support/operator.ts'
 import { call, startServer } from '../support/server.ts'
+import { signInWithTelegram } from '../support/signIn.ts'
 import { reply, startSmtp } from '../support/smtp.ts'
+import { signInWithEmail } from '../support/sso.ts'
+import { person } from '../support/telegram.ts'
 
 async function setUp(env: Record<string, string> = {}) {
   const server = await startServer({ env })
@@ -138,4 +141,19 @@ test('a person who is erased leaves no mail behind', async () => {
   await queueMail(server, { app, userId, kind: 'signature_updated' })
   await ask('DELETE', `/users/${server.runtime.vault.ids.seal('usr', userId)}`)
   expect((await ask('GET', '/emails')).body['items']).toEqual([])
+})
+
+test('that mail to an address is held back is told to whom it belongs, and to nobody who merely wrote it down', async () => {
+  const smtp = await startSmtp({ onRcptTo: (_to, _session, done) => done(reply(550, '5.1.1 no such mailbox')) })
+  const { server, app } = await setUp({ SMTP_URL: smtp.url })
+  await queueMail(server, { app, kind: 'signature_updated' })
+  await server.runtime.mailer.pass()
+  const heldOf = async (token: string) =>
+    (await call(server, 'GET', '/v1/me/export', { token })).body['mailSuppressed'] as unknown
+  const owner = await signInWithEmail(server, app, 'ada@example.org')
+  expect(await heldOf(owner.accessToken)).toMatchObject({ reason: expect.stringContaining('no such mailbox') })
+  const stranger = (await signInWithTelegram(server, app, person(5))).body['accessToken'] as string
+  const body = { email: 'ada@example.org' }
+  expect((await call(server, 'PATCH', '/v1/me', { token: stranger, body })).status).toBe(200)
+  expect(await heldOf(stranger)).toBeNull()
 })
