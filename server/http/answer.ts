@@ -108,7 +108,11 @@ export function sendOAuthError(response: ServerResponse, error: AppError): void 
 }
 
 /** The characters that RFC 6749 §5.2 and RFC 6750 §3 allow in a description. */
-const printable = (text: string): string => text.replaceAll(/[^\x20-\x21\x23-\x5b\x5d-\x7e]/g, '?')
+const printable = (text: string): string =>
+  text
+    .replaceAll('…', '...')
+    .replaceAll(/[‘’“”]/g, "'")
+    .replaceAll(/[^\x20-\x21\x23-\x5b\x5d-\x7e]/g, '?')
 
 function setRefusalHeaders(response: ServerResponse, error: AppError): void {
   response.setHeader('cache-control', 'no-store')
