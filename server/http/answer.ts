@@ -56,7 +56,11 @@ export function parse<T>(schema: z.ZodType<T>, input: unknown): T {
 
 export function fieldErrors(error: z.ZodError): FieldError[] {
   return error.issues.flatMap((issue) => {
-    if (issue.code !== 'unrecognized_keys') return { path: issue.path.join('.'), message: issue.message }
+    const path = issue.path.join('.')
+    // What is wrong with a name is said of the name.
+    if (issue.code === 'invalid_key') return { path, message: issue.issues[0]?.message ?? issue.message }
+    if (issue.code !== 'unrecognized_keys')
+      return { path, message: / received undefined$/.test(issue.message) ? 'is missing' : issue.message }
     return issue.keys.map((key) => ({ path: [...issue.path, key].join('.'), message: 'is not known here' }))
   })
 }

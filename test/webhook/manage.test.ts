@@ -47,6 +47,7 @@ test('an endpoint is made, shown, changed and removed, over tRPC and REST alike;
 })
 
 test.each([
+  ['no address', { url: undefined }, 'url'],
   ['no http', { url: 'ftp://example.com' }, 'url'],
   ['an address of the own network', { url: 'http://10.0.0.1/hook' }, 'url'],
   ['the metadata of a cloud', { url: 'http://169.254.169.254/latest' }, 'url'],
@@ -64,6 +65,7 @@ test.each([
   const answer = await call(server, 'POST', `/api/v1/apps/${appId}/webhooks`, { token, body })
   expect(answer.status).toBe(400)
   expect(answer.body['errors'].map((fault: { path: string }) => fault.path)).toContain(path)
+  expect(JSON.stringify(answer.body)).not.toMatch(/Invalid key|undefined/)
 })
 
 test('a test event goes to that endpoint alone, at once, and says what it answered', async () => {
