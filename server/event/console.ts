@@ -4,6 +4,7 @@ import { pageOf, shortPage, shortPageInput } from '#server/console/page.ts'
 import { procedure, rest, router } from '#server/console/trpc.ts'
 import { catalogue, groups, type EventType } from './catalogue.ts'
 import { changeType, createType, newType, removeType, typePatch } from './changeType.ts'
+import { jsonObject } from './jsonObject.ts'
 import { previewEvent } from './preview.ts'
 import { typesOf } from './types.ts'
 
@@ -105,7 +106,7 @@ export const eventTypesRouter = router({
         appId: id,
         key,
         user: z.string().min(1).max(255).default('987654321'),
-        content: object.optional(),
+        content: jsonObject.optional(),
         locale: z.string().max(35).optional(),
         templates: z
           .record(z.string().max(35), z.strictObject({ title: z.string().max(500), body: z.string().max(4_000) }))

@@ -161,6 +161,24 @@ test.each<[string, Record<string, unknown>, string]>([
   expect(answer.body['errors'][0].message).not.toMatch(/call stack/)
 })
 
+test.each([501, 20_000])('what is nested %i levels deep is refused by the console, too', async (depth) => {
+  const { server, app, token, appId } = await setUp()
+  const { row } = await newEndpoint(server, app, 'https://example.com/')
+  const endpoint = server.runtime.vault.ids.seal('whe', row.id)
+  const deep = `${'{"a":'.repeat(depth)}1${'}'.repeat(depth)}`
+  const type = (schema: string, sample: string) =>
+    `{"key":"deep.type","schema":${schema},"sample":${sample},"templates":{"en":{"title":"T","body":"B"}}}`
+  for (const [path, body, fault] of [
+    ['event-types', type(deep, '{}'), 'schema'],
+    ['event-types', type('{}', deep), 'sample'],
+    ['event-types/kyc.success/preview', `{"content":${deep}}`, 'content'],
+    [`webhooks/${endpoint}/test`, `{"type":"kyc.success","content":${deep}}`, 'content'],
+  ] as const) {
+    const answer = await call(server, 'POST', `/api/v1/apps/${appId}/${path}`, { token, body })
+    expect([answer.status, answer.body['errors']?.[0].path], path).toEqual([400, fault])
+  }
+})
+
 test('a schema that describes itself in its members is followed as deep as the content goes', async () => {
   const { server, app, client, key, appId } = await setUp()
   const schema = {
