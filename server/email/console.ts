@@ -9,7 +9,6 @@ import type { Runtime } from '#server/runtime.ts'
 import { builtin, type TemplateContent } from './builtin.ts'
 import { checkTemplate } from './check.ts'
 import { checkClients } from './clients.ts'
-import { MOST_SOURCE } from './engine.ts'
 import { kinds, locales, type Locale, type MailKind } from './kinds.ts'
 import { markNames } from './marks.ts'
 import { queueTest } from './queueTest.ts'
@@ -18,13 +17,13 @@ import { dataSets, sampleValues } from './sample.ts'
 import { resetTemplate, restoreVersion, saveTemplate } from './save.ts'
 import { senderOf } from './sender.ts'
 import { currentContent, shareLink } from './share.ts'
+import { templateInput } from './templateInput.ts'
 import { findTemplate, listTemplates, listVersions, type TemplateRow } from './templateStore.ts'
 import { variablesOf } from './variables.ts'
 
 const HOUR_MS = 3_600_000
 
-const part = z.string().max(MOST_SOURCE)
-const content = z.strictObject({ subject: part, preheader: part, html: part, text: part })
+const content = templateInput
 /** What a template made may be longer than a template. */
 const rendered = z.object({ subject: z.string(), preheader: z.string(), html: z.string(), text: z.string() })
 const which = {
