@@ -1,6 +1,14 @@
 import * as z from 'zod'
 import { listAllApps } from '#server/app/store.ts'
-import { instant, instantInput, MOST_COUNTED, pageInput, readCursor, writeCursor } from '#server/console/page.ts'
+import {
+  instant,
+  instantInput,
+  MOST_COUNTED,
+  pageInput,
+  placeOf,
+  readCursor,
+  writeCursor,
+} from '#server/console/page.ts'
 import { procedure, rest, router } from '#server/console/trpc.ts'
 import { AppError } from '#server/error.ts'
 import { groups } from '#server/event/catalogue.ts'
@@ -189,17 +197,17 @@ export const notificationsRouter = router({
         'GET',
         '/notifications',
         'Notifications',
-        'The log: events with everything owed because of them, newest first',
+        'The log: events with everything owed because of them, newest first unless it is sorted otherwise',
       ),
     )
-    .input(z.object({ ...pageInput, ...filterInput, sort: z.literal('-createdAt').optional() }))
+    .input(z.object({ ...pageInput, ...filterInput }))
     .output(z.object({ items: z.array(notificationItem), nextCursor: z.string().nullable() }))
     .query(async ({ ctx, input }) => {
       const { runtime } = ctx
-      const { limit, cursor, sort: _, ...filter } = input
-      const before = readCursor(z.tuple([z.number().int()]), cursor)?.[0]
+      const { limit, cursor, sort, ...filter } = input
+      const { newestFirst, beyond } = placeOf({ cursor, sort })
       const found = await listLog(runtime.db, await readFilter(runtime, ctx.operator, filter), {
-        before,
+        ...(newestFirst ? { before: beyond } : { after: beyond ?? 0 }),
         limit: limit + 1,
       })
       const rows = found.rows.slice(0, limit)
@@ -241,7 +249,7 @@ export const notificationsRouter = router({
         replayable: z
           .number()
           .describe(
-            'How many of them can be sent again: not what is in inboxes, nor what an endpoint that is gone was owed',
+            'How many of them can be sent again: not what is in inboxes, what an endpoint that is gone was owed, nor mails that are on their way or were never written. Mails that the person has stopped since are left out when it is done',
           ),
       }),
     )

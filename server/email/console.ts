@@ -1,7 +1,7 @@
 import * as z from 'zod'
 import { openApp, type App } from '#server/app/app.ts'
 import { findApp } from '#server/app/store.ts'
-import { instant, pageOf, shortPage, shortPageInput } from '#server/console/page.ts'
+import { instant, pageOf, shortPage, shortPageInput, sorted, sortInput } from '#server/console/page.ts'
 import { procedure, rest, router } from '#server/console/trpc.ts'
 import { AppError } from '#server/error.ts'
 import { assertSees, type Operator } from '#server/operator/operator.ts'
@@ -112,14 +112,14 @@ export const emailTemplatesRouter = router({
         'Every kind of mail in every language, and which text is sent',
       ),
     )
-    .input(z.object({ ...shortPageInput, appId: which.appId }))
+    .input(z.object({ ...shortPageInput, sort: sortInput('kind', 'locale', 'updatedAt'), appId: which.appId }))
     .output(pageOf(state))
     .query(async ({ ctx, input }) => {
       const app = await getApp(ctx.runtime, ctx.operator, input.appId)
       const rows = await listTemplates(ctx.runtime.db, app.id)
       const find = (kind: MailKind, locale: Locale) => rows.find((row) => row.kind === kind && row.locale === locale)
       const items = kinds.flatMap((kind) => locales.map((locale) => show(kind, locale, find(kind, locale))))
-      return shortPage(items, input)
+      return shortPage(sorted(items, input.sort), input)
     }),
 
   get: procedure('view')
