@@ -18,6 +18,7 @@ import { createSigningKeys } from './token/keys.ts'
 import { answersTo } from './traffic/exempt.ts'
 import { createTraffic } from './traffic/watch.ts'
 import { openTelegramLane } from './notification/openTelegramLane.ts'
+import { resendMails } from './notification/resendMails.ts'
 import { openWebhookLane } from './webhook/lane.ts'
 
 /** Opens everything a configuration names. The schema must stand already (db/migrate.ts). `closeRuntime` takes it down. */
@@ -34,7 +35,7 @@ export function createRuntime(
   })
   const vault = createVault(secretKey(config))
   const now = parts.now ?? (() => new Date())
-  const runtime: Omit<Runtime, 'outbox' | 'mailer'> = {
+  const runtime: Omit<Runtime, 'outbox' | 'mailer' | 'resendMails'> = {
     config,
     db,
     now,
@@ -59,6 +60,7 @@ export function createRuntime(
     lane > 0 ? openWebhookLane(whole, tx, lane) : openTelegramLane(whole, tx, lane, now),
   )
   whole.mailer = createMailer(whole)
+  whole.resendMails = (tx, deliveryIds) => resendMails(whole, tx, deliveryIds)
   return whole
 }
 

@@ -4,6 +4,8 @@
  */
 export const refusals = {
   invalid_request: [400, 'BAD_REQUEST', 'invalid_request'],
+  /** RFC 8693 §2.2.2 */
+  invalid_target: [400, 'BAD_REQUEST', 'invalid_target'],
   profile_not_owned: [400, 'BAD_REQUEST', 'invalid_request'],
   code_invalid: [400, 'BAD_REQUEST', 'invalid_grant'],
   token_expired: [401, 'UNAUTHORIZED', 'invalid_grant'],
@@ -22,6 +24,7 @@ export const refusals = {
   signature_wrong: [403, 'FORBIDDEN', 'invalid_grant'],
   not_found: [404, 'NOT_FOUND', 'invalid_request'],
   method_not_allowed: [405, 'METHOD_NOT_SUPPORTED', 'invalid_request'],
+  not_acceptable: [406, 'BAD_REQUEST', 'invalid_request'],
   conflict: [409, 'CONFLICT', 'invalid_request'],
   session_limit_reached: [409, 'CONFLICT', 'invalid_grant'],
   gone: [410, 'NOT_FOUND', 'invalid_request'],
@@ -32,6 +35,7 @@ export const refusals = {
   challenge_required: [428, 'PRECONDITION_REQUIRED', 'invalid_request'],
   rate_limited: [429, 'TOO_MANY_REQUESTS', 'invalid_request'],
   server_error: [500, 'INTERNAL_SERVER_ERROR', 'server_error'],
+  not_implemented: [501, 'NOT_IMPLEMENTED', 'invalid_request'],
   sso_upstream_failed: [502, 'BAD_GATEWAY', 'server_error'],
   sso_upstream_unavailable: [503, 'SERVICE_UNAVAILABLE', 'temporarily_unavailable'],
   chain_not_configured: [503, 'SERVICE_UNAVAILABLE', 'temporarily_unavailable'],

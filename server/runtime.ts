@@ -1,7 +1,7 @@
 import type { Logger } from 'pino'
 import type { AppCache } from './app/app.ts'
 import type { Config } from './config.ts'
-import type { Database } from './db/database.ts'
+import type { Database, Transaction } from './db/database.ts'
 import type { Mailer } from './email/mailer.ts'
 import type { Outbox } from './delivery/outbox.ts'
 import type { Limits } from './http/limits.ts'
@@ -41,6 +41,8 @@ export type Runtime = {
   outbox: Outbox
   /** Sends the mails that stand in the outbox. */
   mailer: Mailer
+  /** Sends the mails again that some deliveries are; how many. Mails know of deliveries, and not the other way round. */
+  resendMails(tx: Transaction, deliveryIds: number[]): Promise<number>
   /** Set when the process is asked to stop, so that load balancers send nothing new. */
   stopping: boolean
 }

@@ -82,6 +82,10 @@ const rules: Rules = {
     ...['liquidjs', 'htmlparser2', 'caniemail', 'nodemailer', 'postal-mime'],
     'server/delivery/noteMail.ts',
   ],
+  'server/declare': [
+    ...[...base, ...data, 'server/http/answer.ts', 'server/app', 'server/operator'],
+    ...['server/event', 'server/webhook', 'server/email'],
+  ],
   'server/profile': [...base, ...data, 'server/app', 'server/token'],
   'server/telegram': [
     ...base,

@@ -1,5 +1,5 @@
-import { AppError, type FieldError } from '#server/error.ts'
-import { isUniqueViolation } from '#server/db/database.ts'
+import { AppError } from '#server/error.ts'
+import { isUniqueViolation, type Transaction } from '#server/db/database.ts'
 import { recordAudit, type Actor } from '#server/operator/audit.ts'
 import type { Runtime } from '#server/runtime.ts'
 import { revokeAppSessions } from '#server/session/revoke.ts'
@@ -51,45 +51,49 @@ export async function changeApp(
   patch: AppPatch,
   version?: number,
 ): Promise<App> {
+  const change = await runtime.db.transaction((tx) => changeAppIn(runtime, tx, actor, id, patch, version))
+  await settleApp(runtime, actor, change)
+  return change.after
+}
+
+export type ChangedApp = { before: App; after: App }
+
+/** The same in the caller's transaction, after whose commit `settleApp` has to follow. @throws AppError not_found, conflict, invalid_request */
+export async function changeAppIn(
+  runtime: Runtime,
+  tx: Transaction,
+  actor: Actor,
+  id: number,
+  patch: AppPatch,
+  version?: number,
+): Promise<ChangedApp> {
   const now = runtime.now()
-  const { before, after } = await uniqueSlug(patch.slug ?? '', () =>
-    runtime.db.transaction(async (tx) => {
-      await tx.lock(`app ${id}`)
-      const row = await findApp(tx, id)
-      if (!row) throw new AppError('not_found', 'There is no such app')
-      if (version !== undefined && version !== row.version) {
-        throw new AppError('conflict', 'Somebody changed this app meanwhile; load it again and repeat your change')
-      }
-      const before = openApp(runtime.vault, row)
-      const { name = row.name, slug = row.slug, disabled = row.disabled, ...rest } = patch
-      const { settings, secrets } = merge(before.settings, before.secrets, rest)
-      const changed = await updateApp(tx, id, row.version, {
-        name,
-        slug,
-        disabled,
-        ...stored(runtime, settings, secrets),
-        updatedAt: now,
-      })
-      if (!changed)
-        throw new AppError('conflict', 'Somebody changed this app meanwhile; load it again and repeat your change')
-      const after = openApp(runtime.vault, changed)
-      const difference = differences(describe(before), {
-        ...describe(after),
-        ...(JSON.stringify(before.secrets) !== JSON.stringify(after.secrets) && { secretsChanged: true }),
-      })
-      if (difference) {
-        await recordAudit(tx, {
-          at: now,
-          actor,
-          action: 'app.update',
-          appId: id,
-          target: { kind: 'app', id, label: name },
-          ...difference,
-        })
-      }
-      return { before, after }
-    }),
-  )
+  await tx.lock(`app ${id}`)
+  const row = await findApp(tx, id)
+  if (!row) throw new AppError('not_found', 'There is no such app')
+  if (version !== undefined && version !== row.version) throw overtaken()
+  const before = openApp(runtime.vault, row)
+  const { name = row.name, slug = row.slug, disabled = row.disabled, ...rest } = patch
+  const { settings, secrets } = merge(before.settings, before.secrets, rest)
+  const values = { name, slug, disabled, ...stored(runtime, settings, secrets), updatedAt: now }
+  const changed = await uniqueSlug(slug, () => updateApp(tx, id, row.version, values))
+  if (!changed) throw overtaken()
+  const after = openApp(runtime.vault, changed)
+  const difference = differences(describe(before), {
+    ...describe(after),
+    ...(JSON.stringify(before.secrets) !== JSON.stringify(after.secrets) && { secretsChanged: true }),
+  })
+  const target = { kind: 'app' as const, id, label: name }
+  if (difference) await recordAudit(tx, { at: now, actor, action: 'app.update', appId: id, target, ...difference })
+  return { before, after }
+}
+
+const overtaken = () =>
+  new AppError('conflict', 'Somebody changed this app meanwhile; load it again and repeat your change')
+
+/** What a change of an app means for its sessions, once it is committed. */
+export async function settleApp(runtime: Runtime, actor: Actor, { before, after }: ChangedApp): Promise<void> {
+  const { id } = after
   runtime.apps.delete(id)
   // Already refused by the app's state; this makes the end of each session visible and final.
   if (after.disabled && !before.disabled)
@@ -97,7 +101,6 @@ export async function changeApp(
   const { maxConcurrentSessions } = after.settings.sessionPolicy
   if (maxConcurrentSessions < before.settings.sessionPolicy.maxConcurrentSessions)
     await trimSessions(runtime, id, maxConcurrentSessions)
-  return after
 }
 
 /** Removes an app with all its users, sessions and keys. */
@@ -118,12 +121,6 @@ export async function removeApp(runtime: Runtime, actor: Actor, id: number): Pro
     })
   })
   runtime.apps.delete(id)
-}
-
-/** What would not go together after a change of an app, or in a new one; undefined is an app that is not there yet. */
-export function clashesOf(app: App | undefined, patch: AppPatch): FieldError[] {
-  const { settings, secrets } = combine(app?.settings ?? defaultSettings, app?.secrets ?? {}, patch)
-  return clashes(settings, secrets)
 }
 
 type SettingsPatch = Omit<AppPatch, 'name' | 'slug' | 'disabled'>

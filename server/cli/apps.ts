@@ -5,7 +5,7 @@ export async function apply(options: Output & { file: string; dryRun?: boolean }
   const mode = options.dryRun ? 'read' : 'write'
   await withRuntime(mode, async (runtime) => {
     const [{ applyApps }, { cliActor }, { AppError }] = await Promise.all([
-      import('../app/apply.ts'),
+      import('../declare/apply.ts'),
       import('../operator/audit.ts'),
       import('../error.ts'),
     ])
@@ -46,7 +46,7 @@ async function readDeclaration(file: string): Promise<unknown> {
 
 export async function exportAll(output: Output): Promise<void> {
   await withRuntime('read', async (runtime) => {
-    const { exportApps } = await import('../app/export.ts')
+    const { exportApps } = await import('../declare/export.ts')
     const { apps, secrets } = await exportApps(runtime)
     if (output.json) {
       printJson({ apps })

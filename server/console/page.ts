@@ -59,6 +59,25 @@ export function shortPage<Item>(
 export const inOrder = <Row>(rows: Row[], sort: PageInput['sort'], usual: PageInput['sort']): Row[] =>
   sort === undefined || sort === usual ? rows : rows.toReversed()
 
+/** By which members a short list can be put in order, either way; left out, it is in an order of its own. */
+export const sortInput = <Name extends string>(...names: [Name, ...Name[]]) =>
+  z.enum([...names, ...names.map((name) => `-${name}` as const)]).optional()
+
+/** A short list in the order that was asked for; what has no value comes last. */
+export function sorted<Name extends string, Item extends Record<Name, string | null>>(
+  items: Item[],
+  sort: Name | `-${Name}` | undefined,
+): Item[] {
+  if (sort === undefined) return items
+  const down = sort.startsWith('-')
+  const name = (down ? sort.slice(1) : sort) as Name
+  return items.toSorted((one, other) => {
+    const [a, b] = [one[name], other[name]]
+    if (a === null || b === null) return Number(a === null) - Number(b === null)
+    return (a < b ? -1 : a > b ? 1 : 0) * (down ? -1 : 1)
+  })
+}
+
 /** One row more than asked for tells whether there is a next page. */
 export function page<Row, Item>(
   rows: Row[],

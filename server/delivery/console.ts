@@ -1,178 +1,17 @@
 import * as z from 'zod'
-import { listAllApps } from '#server/app/store.ts'
-import { instant, instantInput, MOST_COUNTED, pageInput, readCursor, writeCursor } from '#server/console/page.ts'
+import { MOST_COUNTED, pageInput, placeOf, readCursor, writeCursor } from '#server/console/page.ts'
 import { procedure, rest, router } from '#server/console/trpc.ts'
 import { AppError } from '#server/error.ts'
 import { groups } from '#server/event/catalogue.ts'
-import { readPayload } from '#server/event/payload.ts'
-import { subjectKey } from '#server/event/subject.ts'
-import { resolveSearch } from '#server/identity/search.ts'
 import { recordAudit } from '#server/operator/audit.ts'
 import { assertSees, type Operator } from '#server/operator/operator.ts'
-import { openPersonal } from '#server/personal/seal.ts'
 import type { Runtime } from '#server/runtime.ts'
-import { findText, MOST_OPENED } from './findText.ts'
-import { describeEvent, showDelivery, statuses, type Status } from './describe.ts'
-import { countLog, deliveriesOf, findListed, lastEvent, listLog, type LogFilter, type LogRow } from './logStore.ts'
+import { describeEvent } from './describe.ts'
+import { countLog, deliveriesOf, findListed, lastEvent, listLog, type LogRow } from './logStore.ts'
+import { readFilter } from './readFilter.ts'
 import { MOST_REPLAYED, replayMany, replayThese } from './replay.ts'
-
-const id = z.string().max(64)
-const channels = ['webhook', 'inbox', 'telegram', 'email'] as const
-
-const filterInput = {
-  appId: id.optional(),
-  type: z.string().max(100).optional(),
-  user: z.string().trim().max(255).optional().describe('Our user id, or whom the app said it is about'),
-  status: z.enum(statuses).optional(),
-  channel: z.enum(channels).optional(),
-  endpointId: id.optional(),
-  q: z
-    .string()
-    .trim()
-    .max(200)
-    .optional()
-    .describe(
-      `An event id, a user id, a Telegram id, @username, wallet address, e-mail address, the user as the app named them, or words of what was told, among the newest ${MOST_OPENED.toLocaleString('en')} that meet the rest of the filter`,
-    ),
-  from: instantInput.optional(),
-  to: instantInput.optional(),
-}
-const filterShape = z.strictObject(filterInput)
-
-const deliveryShape = z.object({
-  id: z.string(),
-  channel: z.enum(channels),
-  endpoint: z.object({ id: z.string(), url: z.string().nullable() }).nullable(),
-  status: z.enum(statuses),
-  tries: z.number(),
-  nextAttemptAt: instant.nullable(),
-  finishedAt: instant.nullable(),
-  reason: z.string().nullable(),
-  explanation: z.string().nullable(),
-})
-
-export const notificationItem = z.object({
-  id: z.string(),
-  app: z.object({ id: z.string(), name: z.string() }),
-  type: z.string(),
-  user: z.string(),
-  userId: z.string().nullable(),
-  title: z.string(),
-  body: z.string(),
-  source: z.enum(['api', 'system', 'test']),
-  createdAt: instant,
-  status: z.enum([...statuses, 'none']).describe('The one that needs most attention among its deliveries'),
-  deliveries: z.array(deliveryShape),
-})
-export type NotificationItem = z.infer<typeof notificationItem>
-
-const attemptShape = z.object({
-  number: z.number(),
-  at: instant,
-  outcome: z.string(),
-  status: z.number().nullable(),
-  explanation: z.string(),
-  error: z.string().nullable(),
-  durationMs: z.number(),
-  timings: z
-    .record(z.string(), z.number().nullable())
-    .nullable()
-    .describe('Milliseconds: dns, connect, tls, firstByte'),
-  address: z.string().nullable(),
-  request: z
-    .object({
-      method: z.literal('POST'),
-      url: z.string(),
-      headers: z.record(z.string(), z.string()),
-      body: z.string().describe('The bytes of this try'),
-      signedContent: z.string().describe('What the signature is computed over'),
-    })
-    .nullable(),
-  logoutToken: z
-    .object({
-      header: z.record(z.string(), z.unknown()),
-      claims: z.record(z.string(), z.unknown()),
-      checks: z.array(z.object({ name: z.string(), ok: z.boolean(), detail: z.string() })),
-    })
-    .nullable()
-    .describe('The logout token of this try, taken apart and judged as its receiver has to'),
-  response: z
-    .object({ headers: z.record(z.string(), z.string()), body: z.string(), truncated: z.boolean() })
-    .nullable(),
-})
-
-/** What needs most attention comes first. */
-const urgency: Status[] = ['dead', 'held', 'retrying', 'pending', 'sending', 'delivered', 'skipped']
-
-async function showRows(runtime: Runtime, rows: LogRow[]): Promise<NotificationItem[]> {
-  const { vault, db } = runtime
-  const owed = Map.groupBy(
-    await deliveriesOf(
-      db,
-      rows.map((row) => row.id),
-    ),
-    ({ delivery }) => delivery.eventId,
-  )
-  const show = async (row: LogRow): Promise<NotificationItem> => {
-    const { user, title, body } = readPayload(await openPersonal(runtime, db, row.payloadSealed, 'events.payload'))
-    const deliveries = (owed.get(row.id) ?? []).map((one) => showDelivery(runtime, one))
-    return {
-      id: vault.ids.seal('evt', row.id),
-      app: { id: vault.ids.seal('app', row.appId), name: row.appName },
-      type: row.type,
-      user,
-      userId: row.userId === null ? null : vault.ids.seal('usr', row.userId),
-      title,
-      body,
-      source: row.source,
-      createdAt: row.createdAt.toISOString(),
-      status: urgency.find((status) => deliveries.some((one) => one.status === status)) ?? 'none',
-      deliveries,
-    }
-  }
-  return Promise.all(rows.map(show))
-}
-
-/** A filter from outside in the store's terms: ids opened, people found under every name they go by. */
-async function readFilter(
-  runtime: Runtime,
-  operator: Operator,
-  input: z.infer<typeof filterShape>,
-): Promise<LogFilter> {
-  const { ids } = runtime.vault
-  const { appId, endpointId, user, q, ...plain } = input
-  const number = (kind: 'app' | 'whe', text: string | undefined) =>
-    text === undefined ? undefined : (ids.parse(kind, text) ?? -1)
-  const filter = {
-    ...plain,
-    appId: number('app', appId),
-    endpointId: number('whe', endpointId),
-    only: operator.appIds,
-  }
-  return { ...filter, match: await readMatch(runtime, filter, { user, q }) }
-}
-
-/** Whom or what a text of the filter means: an event's id, a person under any name they go by, else words of what was told. */
-async function readMatch(
-  runtime: Runtime,
-  filter: LogFilter,
-  { user, q }: { user: string | undefined; q: string | undefined },
-): Promise<LogFilter['match']> {
-  const text = q ?? user
-  if (!text) return undefined
-  const { ids } = runtime.vault
-  const event = q === undefined ? undefined : ids.parse('evt', q)
-  if (event !== undefined) return { eventIds: [event], subjectKeys: [], userIds: [] }
-  const apps =
-    filter.appId === undefined ? (filter.only ?? (await listAllApps(runtime.db)).map(({ id }) => id)) : [filter.appId]
-  const subjectKeys = apps.slice(0, 200).map((appId) => subjectKey(runtime, appId, text))
-  const own = ids.parse('usr', text)
-  if (own !== undefined || q === undefined)
-    return { eventIds: [], subjectKeys, userIds: own === undefined ? [] : [own] }
-  const found = await resolveSearch(runtime, q)
-  const userIds = found?.userIds ?? []
-  return { eventIds: userIds.length > 0 ? [] : await findText(runtime, filter, q), subjectKeys, userIds }
-}
+import { attemptShape, deliveryShape, filterInput, filterShape, id, notificationItem } from './shapes.ts'
+import { showRows } from './showRows.ts'
 
 async function getRow(runtime: Runtime, operator: Operator, text: string): Promise<LogRow> {
   const number = runtime.vault.ids.parse('evt', text)
@@ -189,17 +28,17 @@ export const notificationsRouter = router({
         'GET',
         '/notifications',
         'Notifications',
-        'The log: events with everything owed because of them, newest first',
+        'The log: events with everything owed because of them, newest first unless it is sorted otherwise',
       ),
     )
-    .input(z.object({ ...pageInput, ...filterInput, sort: z.literal('-createdAt').optional() }))
+    .input(z.object({ ...pageInput, ...filterInput }))
     .output(z.object({ items: z.array(notificationItem), nextCursor: z.string().nullable() }))
     .query(async ({ ctx, input }) => {
       const { runtime } = ctx
-      const { limit, cursor, sort: _, ...filter } = input
-      const before = readCursor(z.tuple([z.number().int()]), cursor)?.[0]
+      const { limit, cursor, sort, ...filter } = input
+      const { newestFirst, beyond } = placeOf({ cursor, sort })
       const found = await listLog(runtime.db, await readFilter(runtime, ctx.operator, filter), {
-        before,
+        ...(newestFirst ? { before: beyond } : { after: beyond ?? 0 }),
         limit: limit + 1,
       })
       const rows = found.rows.slice(0, limit)
@@ -241,7 +80,7 @@ export const notificationsRouter = router({
         replayable: z
           .number()
           .describe(
-            'How many of them can be sent again: not what is in inboxes, nor what an endpoint that is gone was owed',
+            'How many of them can be sent again: not what is in inboxes, what an endpoint that is gone was owed, nor mails that are on their way or were never written. Mails that the person has stopped since are left out when it is done',
           ),
       }),
     )

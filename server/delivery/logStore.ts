@@ -1,6 +1,6 @@
 import { and, asc, count, desc, eq, gte, inArray, lt, lte, max, min, or, sql, type SQL } from 'drizzle-orm'
 import type { Reader, Transaction } from '#server/db/database.ts'
-import { apps, attempts, deliveries, events, webhookEndpoints } from '#server/db/schema.ts'
+import { apps, attempts, deliveries, emails, events, webhookEndpoints } from '#server/db/schema.ts'
 import type { DeliveryRow } from './store.ts'
 
 /** What the log is narrowed to; every member that is given must hold. */
@@ -72,11 +72,15 @@ function ofDeliveries({ status, channel, endpointId, replayable }: LogFilter): S
         : eq(deliveries.lane, endpointId),
     // With these words SQLite takes the index of what goes to people; for a rare status its own is shorter.
     channel && channel !== 'webhook' && !isRare(status) ? sql`${deliveries.channel} <> 'webhook'` : undefined,
-    // Over an app's bot, or to an endpoint that is still there.
+    // Over an app's bot, to an endpoint that is still there, or as a mail that still has its text.
     replayable
       ? or(
           lt(deliveries.lane, 0),
           sql`exists (select 1 from ${webhookEndpoints} where ${webhookEndpoints.id} = ${deliveries.lane})`,
+          and(
+            sql`${deliveries.channel} = 'email' and ${deliveries.status} <> 'pending'`,
+            sql`exists (select 1 from ${emails} where ${emails.deliveryId} = ${deliveries.id} and ${emails.variablesSealed} is not null and coalesce(${emails.reason}, '') <> 'address_invalid')`,
+          ),
         )
       : undefined,
   )

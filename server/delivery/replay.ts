@@ -6,7 +6,7 @@ const CHUNK = 1_000
 export const MOST_REPLAYED = 10_000
 
 /**
- * Sends deliveries again: the same id, the same bytes, today's secrets, the whole schedule. Works on those that existed when it began, some
+ * Sends deliveries again: the same id, the same bytes, today's secrets, the whole schedule; a mail as a new mail. Works on those that existed when it began, some
  * hundreds a transaction; returns how many. What an endpoint that is off is owed becomes held again.
  */
 export async function replayMany(runtime: Runtime, filter: LogFilter): Promise<number> {
@@ -30,7 +30,10 @@ export async function replayMany(runtime: Runtime, filter: LogFilter): Promise<n
 
 /** Sends these deliveries again; returns how many, those under way not counted. */
 export async function replayThese(runtime: Runtime, ids: number[]): Promise<number> {
-  const renewed = await runtime.db.transaction((tx) => renew(tx, ids, runtime.now()))
-  for (const lane of new Set(renewed.map((row) => row.lane!))) runtime.outbox.wake(lane)
-  return renewed.length
+  const { lanes, mails } = await runtime.db.transaction(async (tx) => ({
+    lanes: (await renew(tx, ids, runtime.now())).map((row) => row.lane!),
+    mails: await runtime.resendMails(tx, ids),
+  }))
+  for (const lane of new Set(lanes)) runtime.outbox.wake(lane)
+  return lanes.length + mails
 }

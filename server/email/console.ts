@@ -1,7 +1,7 @@
 import * as z from 'zod'
 import { openApp, type App } from '#server/app/app.ts'
 import { findApp } from '#server/app/store.ts'
-import { instant, pageOf, shortPage, shortPageInput } from '#server/console/page.ts'
+import { instant, pageOf, shortPage, shortPageInput, sorted, sortInput } from '#server/console/page.ts'
 import { procedure, rest, router } from '#server/console/trpc.ts'
 import { AppError } from '#server/error.ts'
 import { assertSees, type Operator } from '#server/operator/operator.ts'
@@ -9,7 +9,6 @@ import type { Runtime } from '#server/runtime.ts'
 import { builtin, type TemplateContent } from './builtin.ts'
 import { checkTemplate } from './check.ts'
 import { checkClients } from './clients.ts'
-import { MOST_SOURCE } from './engine.ts'
 import { kinds, locales, type Locale, type MailKind } from './kinds.ts'
 import { markNames } from './marks.ts'
 import { queueTest } from './queueTest.ts'
@@ -18,13 +17,13 @@ import { dataSets, sampleValues } from './sample.ts'
 import { resetTemplate, restoreVersion, saveTemplate } from './save.ts'
 import { senderOf } from './sender.ts'
 import { currentContent, shareLink } from './share.ts'
+import { templateInput } from './templateInput.ts'
 import { findTemplate, listTemplates, listVersions, type TemplateRow } from './templateStore.ts'
 import { variablesOf } from './variables.ts'
 
 const HOUR_MS = 3_600_000
 
-const part = z.string().max(MOST_SOURCE)
-const content = z.strictObject({ subject: part, preheader: part, html: part, text: part })
+const content = templateInput
 /** What a template made may be longer than a template. */
 const rendered = z.object({ subject: z.string(), preheader: z.string(), html: z.string(), text: z.string() })
 const which = {
@@ -113,14 +112,14 @@ export const emailTemplatesRouter = router({
         'Every kind of mail in every language, and which text is sent',
       ),
     )
-    .input(z.object({ ...shortPageInput, appId: which.appId }))
+    .input(z.object({ ...shortPageInput, sort: sortInput('kind', 'locale', 'updatedAt'), appId: which.appId }))
     .output(pageOf(state))
     .query(async ({ ctx, input }) => {
       const app = await getApp(ctx.runtime, ctx.operator, input.appId)
       const rows = await listTemplates(ctx.runtime.db, app.id)
       const find = (kind: MailKind, locale: Locale) => rows.find((row) => row.kind === kind && row.locale === locale)
       const items = kinds.flatMap((kind) => locales.map((locale) => show(kind, locale, find(kind, locale))))
-      return shortPage(items, input)
+      return shortPage(sorted(items, input.sort), input)
     }),
 
   get: procedure('view')

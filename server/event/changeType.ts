@@ -4,6 +4,7 @@ import { AppError } from '#server/error.ts'
 import { recordAudit, type Actor } from '#server/operator/audit.ts'
 import type { Runtime } from '#server/runtime.ts'
 import { catalogue, groups, type EventType } from './catalogue.ts'
+import { jsonObject } from './jsonObject.ts'
 import { assertTexts, render } from './render.ts'
 import { assertContent, compileSchema } from './schema.ts'
 import { deleteType, renewApp, saveType } from './store.ts'
@@ -19,7 +20,6 @@ const templates = z
     z.strictObject({ title: text(500), body: text(4_000) }),
   )
   .describe('Title and body by locale, in ICU MessageFormat')
-const object = z.record(z.string(), z.unknown())
 
 const shape = z.strictObject({
   op: z
@@ -30,8 +30,8 @@ const shape = z.strictObject({
   unit: z.enum(['s', 'ms']).describe('Whether data.time counts seconds or milliseconds'),
   group: z.enum(groups).describe('What people switch off; security cannot be'),
   description: z.string().max(500),
-  schema: object.describe('JSON Schema (2020-12) of the content'),
-  sample: object,
+  schema: jsonObject.describe('JSON Schema (2020-12) of the content'),
+  sample: jsonObject,
   templates,
 })
 

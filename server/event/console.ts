@@ -1,9 +1,10 @@
 import * as z from 'zod'
 import { seenApp } from '#server/app/seenApp.ts'
-import { pageOf, shortPage, shortPageInput } from '#server/console/page.ts'
+import { pageOf, shortPage, shortPageInput, sorted, sortInput } from '#server/console/page.ts'
 import { procedure, rest, router } from '#server/console/trpc.ts'
 import { catalogue, groups, type EventType } from './catalogue.ts'
 import { changeType, createType, newType, removeType, typePatch } from './changeType.ts'
+import { jsonObject } from './jsonObject.ts'
 import { previewEvent } from './preview.ts'
 import { typesOf } from './types.ts'
 
@@ -37,7 +38,7 @@ function show(type: EventType): z.infer<typeof eventTypeShape> {
 export const eventTypesRouter = router({
   list: procedure('view')
     .meta(rest('GET', '/event-types', 'Event types', 'The catalogue; with an app, its own types and texts too'))
-    .input(z.object({ ...shortPageInput, appId: id.optional() }))
+    .input(z.object({ ...shortPageInput, sort: sortInput('key', 'group', 'origin'), appId: id.optional() }))
     .output(pageOf(eventTypeShape))
     .query(async ({ ctx, input }) => {
       const { runtime } = ctx
@@ -45,7 +46,7 @@ export const eventTypesRouter = router({
         input.appId === undefined
           ? catalogue
           : await typesOf(runtime, runtime.db, await seenApp(runtime, ctx.operator, input.appId))
-      return shortPage([...types.values()].map(show), input)
+      return shortPage(sorted([...types.values()].map(show), input.sort), input)
     }),
 
   create: procedure('manage')
@@ -105,7 +106,7 @@ export const eventTypesRouter = router({
         appId: id,
         key,
         user: z.string().min(1).max(255).default('987654321'),
-        content: object.optional(),
+        content: jsonObject.optional(),
         locale: z.string().max(35).optional(),
         templates: z
           .record(z.string().max(35), z.strictObject({ title: z.string().max(500), body: z.string().max(4_000) }))

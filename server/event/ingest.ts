@@ -15,10 +15,17 @@ const MOST_EVENTS = 100
 
 const eventInput = z.strictObject({
   type: z.string().min(1).max(100),
-  user: z.string().min(1).max(255),
-  content: z.record(z.string(), z.unknown()),
+  user: z
+    .string()
+    .min(1)
+    .max(255)
+    // Two halves of characters would be kept as the same replacement, and two people become one.
+    .refine((text) => text.isWellFormed(), { message: 'is not valid Unicode' }),
+  content: z.record(z.string(), z.unknown(), { error: 'must be an object' }),
   time: z
-    .union([z.number().int().nonnegative(), z.string().regex(/^\d{1,17}$/, { message: 'must be digits' })])
+    .union([z.number().int().nonnegative(), z.string().regex(/^\d{1,17}$/)], {
+      error: 'must be a whole number of seconds or milliseconds since the epoch, or its digits',
+    })
     .optional(),
   locale: z
     .string()
@@ -58,6 +65,8 @@ export async function ingest(
           content,
           contentText: texts[place],
           source: 'api',
+        }).catch((error: unknown) => {
+          throw error instanceof AppError && many ? placed(error, `${place}.content`) : error
         })
         ids.push(runtime.vault.ids.seal('evt', id!))
       }
@@ -65,6 +74,10 @@ export async function ingest(
     }
   })
 }
+
+/** A refusal of one event of several, with which one it is. */
+const placed = (error: AppError, path: string): AppError =>
+  new AppError(error.code, error.message, { cause: error, errors: [{ path, message: error.message }] })
 
 function parseBody(text: string): unknown {
   try {

@@ -1,4 +1,4 @@
-import { Router, text, type Request } from 'express'
+import { raw, Router, type Request } from 'express'
 import { authenticateApp, type ApiKeyScope } from '#server/app/apiKeys.ts'
 import { findByKey, type App } from '#server/app/app.ts'
 import { describeEvent } from '#server/delivery/describe.ts'
@@ -14,11 +14,10 @@ export function eventRoutes(runtime: Runtime): Router {
   const router = Router()
   const path = '/v1/apps/:app/events'
 
-  router.post(path, requireJson, text({ type: () => true, limit: '256kb' }), async (request, response) => {
+  router.post(path, requireJson, raw({ type: () => true, limit: '256kb' }), async (request, response) => {
     const app = await callingApp(runtime, request, 'events:write')
     if (runtime.config.rateLimits) await spendCall(runtime, app, request, response)
-    const body: unknown = request.body
-    const { answer, replayed } = await ingest(runtime, app, typeof body === 'string' ? body : '', keyOf(request))
+    const { answer, replayed } = await ingest(runtime, app, textOf(request.body), keyOf(request))
     if (replayed) response.setHeader('idempotent-replayed', 'true')
     sendJson(response, answer, 202)
   })
@@ -48,10 +47,24 @@ async function callingApp(runtime: Runtime, request: Request, scope: ApiKeyScope
   return app
 }
 
+const utf8 = new TextDecoder('utf-8', { fatal: true })
+
+/** A body as it was written. @throws AppError invalid_request for what is not UTF-8: a replacement would go out as if it had been sent */
+function textOf(body: unknown): string {
+  if (!Buffer.isBuffer(body)) return ''
+  try {
+    return utf8.decode(body)
+  } catch {
+    throw new AppError('invalid_request', 'The body is not UTF-8')
+  }
+}
+
 function keyOf(request: Request): string | undefined {
-  const header = request.headers['idempotency-key']
-  if (header === undefined) return undefined
-  if (typeof header !== 'string' || header === '' || header.length > 255)
+  const headers = request.headersDistinct['idempotency-key']
+  if (!headers) return undefined
+  const [header = '', another] = headers
+  if (another !== undefined) throw new AppError('invalid_request', 'Send one Idempotency-Key')
+  if (header === '' || header.length > 255)
     throw new AppError('invalid_request', 'An Idempotency-Key is 1 to 255 characters', {
       errors: [{ path: 'Idempotency-Key', message: 'must be 1 to 255 characters' }],
     })

@@ -59,7 +59,11 @@ export function parse<T>(schema: z.ZodType<T>, input: unknown): T {
 
 export function fieldErrors(error: z.ZodError): FieldError[] {
   return error.issues.flatMap((issue) => {
-    if (issue.code !== 'unrecognized_keys') return { path: issue.path.join('.'), message: issue.message }
+    const path = issue.path.join('.')
+    // What is wrong with a name is said of the name.
+    if (issue.code === 'invalid_key') return { path, message: issue.issues[0]?.message ?? issue.message }
+    if (issue.code !== 'unrecognized_keys')
+      return { path, message: / received undefined$/.test(issue.message) ? 'is missing' : issue.message }
     return issue.keys.map((key) => ({ path: [...issue.path, key].join('.'), message: 'is not known here' }))
   })
 }
@@ -111,7 +115,11 @@ export function sendOAuthError(response: ServerResponse, error: AppError): void 
 }
 
 /** The characters that RFC 6749 §5.2 and RFC 6750 §3 allow in a description. */
-const printable = (text: string): string => text.replaceAll(/[^\x20-\x21\x23-\x5b\x5d-\x7e]/g, '?')
+const printable = (text: string): string =>
+  text
+    .replaceAll('…', '...')
+    .replaceAll(/[‘’“”]/g, "'")
+    .replaceAll(/[^\x20-\x21\x23-\x5b\x5d-\x7e]/g, '?')
 
 function setRefusalHeaders(response: ServerResponse, error: AppError): void {
   response.setHeader('cache-control', 'no-store')

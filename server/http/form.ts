@@ -5,9 +5,12 @@ import { readBody } from './body.ts'
 /** The parameters of a form, by name. */
 export type Form = Record<string, string>
 
+/** Parameters that may stand in a request several times (RFC 8693 §2.1, RFC 8707 §2); their values come joined by line feeds, which none of them holds. */
+const REPEATABLE = new Set(['audience', 'resource'])
+
 /**
- * Reads an application/x-www-form-urlencoded body (RFC 6749 appendix B); undefined when there is no body. A parameter given twice is refused, for two
- * readers could take two meanings from it (§3.2). Half the cost of a general body parser, on the call that apps' servers make for every request of theirs.
+ * Reads an application/x-www-form-urlencoded body (RFC 6749 appendix B); undefined when there is no body. A parameter without a value counts as left out, and
+ * one given twice is refused, for two readers could take two meanings from it (§3.2). Half the cost of a general body parser, on the call that apps' servers make for every request of theirs.
  * @throws AppError unsupported_media_type, payload_too_large, invalid_request
  */
 export async function readForm(request: IncomingMessage): Promise<Form | undefined> {
@@ -23,11 +26,14 @@ const hasBody = (headers: { 'content-length'?: string | undefined; 'transfer-enc
 
 function parseForm(bytes: Buffer): Form {
   const form = Object.create(null) as Form
+  const seen = new Set<string>()
   let count = 0
   for (const [name, value] of pairsOf(bytes.toString('utf8'))) {
     if (++count > 20) throw new AppError('invalid_request', 'The body holds more than 20 parameters')
-    if (name in form) throw new AppError('invalid_request', `${name.slice(0, 40)} stands in the body more than once`)
-    form[name] = value
+    if (seen.has(name) && !REPEATABLE.has(name))
+      throw new AppError('invalid_request', `${name.slice(0, 40)} stands in the body more than once`)
+    seen.add(name)
+    if (value !== '') form[name] = name in form ? `${form[name]}\n${value}` : value
   }
   return form
 }

@@ -2,12 +2,12 @@ import type { App } from '#server/app/app.ts'
 import type { Transaction } from '#server/db/database.ts'
 import { insertDelivery, type NewDelivery } from '#server/delivery/store.ts'
 import type { Group } from '#server/event/catalogue.ts'
-import { listSubjects } from '#server/event/store.ts'
 import type { Runtime } from '#server/runtime.ts'
 import { addressOf, mailToPerson } from './mail.ts'
 import { isWanted, type Channel, type Choices } from './preferences.ts'
 import { findPreferences } from './store.ts'
 import { telegramLane } from './telegramLane.ts'
+import { whyNoTelegram } from './whyNoTelegram.ts'
 
 export type OwedToPerson = {
   eventId: number
@@ -38,15 +38,7 @@ export async function oweToPerson(runtime: Runtime, tx: Transaction, owed: OwedT
     runtime.outbox.tell(userId)
   }
   if (telegram) {
-    const reason = !wanted('telegram')
-      ? 'preference'
-      : app.secrets.botToken === undefined
-        ? 'no_bot'
-        : preferences?.telegramEndedAt
-          ? 'unreachable'
-          : (await listSubjects(tx, userId)).some(({ kind }) => kind === 'telegram')
-            ? undefined
-            : 'no_telegram'
+    const reason = wanted('telegram') ? await whyNoTelegram(tx, app, userId, preferences) : 'preference'
     if (reason !== undefined) await write('telegram', { reason })
     else {
       const lane = telegramLane(app.id)

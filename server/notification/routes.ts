@@ -11,6 +11,7 @@ import { choicesInput, describeChoices, type Choices } from './preferences.ts'
 import { showNotification } from './show.ts'
 import { findPreferences, listInbox, markRead, savePreferences } from './store.ts'
 import { streamInbox } from './stream.ts'
+import { whyNoTelegram } from './whyNoTelegram.ts'
 
 /** What people are told in the app itself, and what they want to be told at all. */
 export function notificationRoutes(runtime: Runtime, body: RequestHandler[]): Router {
@@ -57,10 +58,15 @@ export function notificationRoutes(runtime: Runtime, body: RequestHandler[]): Ro
   const preferences = '/v1/me/notification-preferences'
   const show = async ({ app, session: { userId } }: Access) => {
     const row = await findPreferences(runtime.db, userId)
+    const bot = await whyNoTelegram(runtime.db, app, userId, row)
     const mail = await addressOf(runtime, runtime.db, app, userId)
     return {
       preferences: describeChoices(JSON.parse(row?.choices ?? '{}') as Choices),
-      telegram: { reachable: !row?.telegramEndedAt, since: row?.telegramEndedAt?.toISOString() ?? null },
+      telegram: {
+        reachable: bot === undefined,
+        reason: bot ?? null,
+        since: row?.telegramEndedAt?.toISOString() ?? null,
+      },
       email: { reachable: 'address' in mail, reason: 'reason' in mail ? mail.reason : null },
     }
   }

@@ -35,9 +35,11 @@ export async function sendTelegram(runtime: Runtime, app: App, bot: Bot, event: 
   if (bot.lastTo.size >= MOST_CHATS) bot.lastTo.clear()
   bot.lastTo.set(chat, performance.now())
 
+  // https://core.telegram.org/bots/webapps#using-bots-in-the-test-environment
+  const method = app.settings.telegram.testEnvironment ? 'test/sendMessage' : 'sendMessage'
   const payload = readPayload(await openPersonal(runtime, runtime.db, event.payloadSealed, 'events.payload'))
   const answer = await runtime.outbound.request({
-    url: `${runtime.config.telegramApiUrl}/bot${app.secrets.botToken}/sendMessage`,
+    url: `${runtime.config.telegramApiUrl}/bot${app.secrets.botToken}/${method}`,
     method: 'POST',
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify({
@@ -59,7 +61,7 @@ export async function sendTelegram(runtime: Runtime, app: App, bot: Bot, event: 
   if (pauseMs !== undefined) bot.pausedUntil = new Date(runtime.now().getTime() + pauseMs)
   const exchange = {
     // The path holds the bot's token.
-    url: `${runtime.config.telegramApiUrl}/bot••••/sendMessage`,
+    url: `${runtime.config.telegramApiUrl}/bot••••/${method}`,
     headerNames: [],
     response: { headers: {}, body: said?.description ?? '', truncated: false },
   }

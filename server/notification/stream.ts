@@ -11,6 +11,8 @@ const LOOK_EVERY_MS = 2_000
 const BEAT_EVERY_MS = 15_000
 const MOST_STREAMS = 5
 const MOST_AT_ONCE = 100
+/** A client that reads nothing for so long is cut off; it finds what it missed when it comes back. */
+const PATIENCE_MS = 30_000
 /** Something is told of inside its transaction: it is looked for when that may be over, and again when it took long. */
 const LOOK_AFTER_MS = [10, 100, 400]
 /** On PostgreSQL an event with a lower number can be committed after one with a higher; none takes this long. */
@@ -83,6 +85,8 @@ export async function streamInbox(
         // The highest number so far, so that one that came late does not bring the others again.
         const id = runtime.vault.ids.seal('evt', last)
         response.write(`id: ${id}\nevent: notification\ndata: ${JSON.stringify(notification)}\n\n`)
+        if (response.writableNeedDrain) await drained(response)
+        if (over) return
       }
       const late = runtime.now().getTime() - LATE_MS
       for (const [id, createdAt] of [...shown].sort(([a], [b]) => a - b)) {
@@ -114,6 +118,19 @@ export async function streamInbox(
   if (over) return void close()
   response.on('close', close)
   if (missed !== undefined) await look()
+}
+
+/** Waits until a client has read what was written, so that what it does not read waits in the database and not here. */
+function drained(response: ServerResponse): Promise<void> {
+  return new Promise((resolve) => {
+    const impatient = setTimeout(() => response.destroy(), PATIENCE_MS)
+    const done = () => {
+      clearTimeout(impatient)
+      response.off('drain', done).off('close', done)
+      resolve()
+    }
+    response.on('drain', done).on('close', done)
+  })
 }
 
 /** Up to where a person's inbox is settled now; what is younger is noted in `shown`, because it is not to be brought. */

@@ -107,6 +107,9 @@ function failed(fault: FaultCode, reason: string): TokenInfo {
 /** Reads an answer: only status 200 with a JSON object vouches for anything. */
 export function read(answer: Pick<OutboundAnswer, 'status' | 'headers' | 'body'>): TokenInfo {
   if (answer.status !== 200) return { kind: 'refused', status: answer.status }
+  const encoding = answer.headers['content-encoding']
+  if (encoding !== undefined && encoding !== 'identity')
+    return failed('failed', 'The tokenInfoURL answers compressed, though asked not to (Accept-Encoding: identity)')
   const type = answer.headers['content-type']
   if (type !== undefined && !/^application\/([\w.+-]+\+)?json\s*(;|$)/i.test(type))
     return failed('failed', 'The tokenInfoURL answers with another type than JSON')

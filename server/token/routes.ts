@@ -31,6 +31,8 @@ const CALLS_BEFORE_APP_IS_KNOWN = 60_000
 /** No installation has more sessions than fit into so many lists. */
 const MOST_STATUS_LISTS = 1_000_000
 
+const STATUS_LIST_TYPE = 'application/statuslist+jwt'
+
 /** A grant that another domain offers at /oauth/token (RFC 6749 §4.5): the answer, in the RFC's names. */
 export type Grant = (runtime: Runtime, app: App, form: Form, origin: Origin) => Promise<Record<string, unknown>>
 
@@ -97,9 +99,14 @@ export function tokenRoutes(runtime: Runtime, grants: Record<string, Grant> = {}
     const list = Number(request.query['list'] ?? 0)
     if (!app || !Number.isSafeInteger(list) || list < 0 || list > MOST_STATUS_LISTS)
       throw new AppError('not_found', 'There is no such list')
+    if (request.accepts(STATUS_LIST_TYPE) === false)
+      throw new AppError('not_acceptable', `There is this list as ${STATUS_LIST_TYPE} only`)
+    // §8.4 of the draft: how things stood at another time.
+    if (request.query['time'] !== undefined)
+      throw new AppError('not_implemented', 'There is the list of now only, and none of another time')
     setQuota(response, await runtime.limits.call(limitKey(addressOf(runtime, request)), CALLS_BEFORE_APP_IS_KNOWN))
     const token = await statusList(runtime, app, list)
-    response.setHeader('content-type', 'application/statuslist+jwt')
+    response.setHeader('content-type', STATUS_LIST_TYPE)
     response.setHeader('cache-control', `public, max-age=${STATUS_TTL}`)
     response.setHeader('access-control-allow-origin', '*')
     response.end(token)
@@ -155,24 +162,35 @@ function field(form: Form | undefined, name: string): string {
   return value.slice(0, 10_000)
 }
 
-/** RFC 6749 §2.3.1 in its two spellings, or the key as a bearer token; the address counts in any case. */
-export function callingApp(
+/**
+ * RFC 6749 §2.3.1 in its two spellings, or the key as a bearer token; the address counts in any case.
+ * @throws AppError invalid_request for more than one way at once (§2.3), and as `authenticateApp`
+ */
+export async function callingApp(
   runtime: Runtime,
   request: IncomingMessage,
   form: Form | undefined,
   scope: ApiKeyScope,
 ): Promise<App> {
   const ip = addressOf(runtime, request)
-  const [, scheme, value] =
-    /^(Bearer|Basic) +([A-Za-z0-9._~+/=-]{1,1000})$/i.exec(request.headers.authorization ?? '') ?? []
-  const text = (name: string) => form?.[name] || undefined
-  if (scheme?.toLowerCase() === 'bearer')
-    return authenticateApp(runtime, { key: value, clientId: text('client_id'), ip }, scope)
-  if (scheme?.toLowerCase() === 'basic') {
-    const [clientId, key] = basic(value!)
-    return authenticateApp(runtime, { key, clientId, ip }, scope)
-  }
-  return authenticateApp(runtime, { key: text('client_secret'), clientId: text('client_id'), ip }, scope)
+  const { authorization } = request.headers
+  const clientId = form?.['client_id']
+  if (authorization === undefined)
+    return authenticateApp(runtime, { key: form?.['client_secret'], clientId, ip }, scope)
+  if (form?.['client_secret'] !== undefined)
+    throw new AppError(
+      'invalid_request',
+      'Send the credentials in the Authorization header or in the body, not in both',
+    )
+  const [, scheme, value = ''] = /^(Bearer|Basic) +([A-Za-z0-9._~+/=-]{1,1000})$/i.exec(authorization) ?? []
+  if (scheme?.toLowerCase() === 'bearer') return authenticateApp(runtime, { key: value, clientId, ip }, scope)
+  if (scheme === undefined)
+    throw new AppError('invalid_credentials', 'The Authorization header holds neither Basic nor Bearer credentials')
+  const [named, key] = basic(value)
+  const app = await authenticateApp(runtime, { key, clientId: named, ip }, scope)
+  if (clientId !== undefined && clientId !== app.publicId && clientId !== app.slug)
+    throw new AppError('invalid_credentials', 'client_id names another app than the Authorization header')
+  return app
 }
 
 function basic(value: string): [string, string] {

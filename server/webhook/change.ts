@@ -155,9 +155,9 @@ export async function rotateSecret(
   app: App,
   id: number,
   overlap: number,
+  secret = newSecret(),
 ): Promise<{ row: EndpointRow; secret: string }> {
   const now = runtime.now()
-  const secret = newSecret()
   const until = new Date(now.getTime() + overlap * 1000)
   const row = await runtime.db.transaction(async (tx) => {
     await tx.lock(`app ${app.id}`)

@@ -6,6 +6,7 @@ import { procedure, rest, router } from '#server/console/trpc.ts'
 import { explainOutcome } from '#server/delivery/explain.ts'
 import { replayMany } from '#server/delivery/replay.ts'
 import { AppError } from '#server/error.ts'
+import { jsonObject } from '#server/event/jsonObject.ts'
 import { recordAudit } from '#server/operator/audit.ts'
 import type { Runtime } from '#server/runtime.ts'
 import { changeEndpoint, createEndpoint, removeEndpoint, rotateSecret } from './change.ts'
@@ -126,7 +127,7 @@ export const webhooksRouter = router({
         webhookId: id,
         type: z.string().max(100).default('txn.sent'),
         user: z.string().min(1).max(255).default('987654321'),
-        content: z.record(z.string(), z.unknown()).optional(),
+        content: jsonObject.optional(),
       }),
     )
     .output(

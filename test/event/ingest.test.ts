@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { request, type OutgoingHttpHeaders } from 'node:http'
 import { Webhook } from 'standardwebhooks'
 import { Webhook as SvixWebhook } from 'svix'
 import { expect, test } from 'vitest'
@@ -8,6 +9,22 @@ import { local, newEndpoint, post, sent } from '../support/events.ts'
 import { bearer, consoleClient, operatorToken } from '../support/operator.ts'
 import { startReceiver } from '../support/receiver.ts'
 import { call, startServer } from '../support/server.ts'
+
+/** A call whose bytes and header lines are the caller's own. */
+function sendRaw(server: { url: string }, path: string, body: string | Buffer, headers: OutgoingHttpHeaders) {
+  return new Promise<{ status: number; body: Record<string, any> }>((resolve, reject) => {
+    const sending = request(server.url + path, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', ...headers },
+    })
+    sending.on('error', reject).on('response', (response) => {
+      let text = ''
+      response.on('data', (chunk: Buffer) => (text += chunk.toString()))
+      response.on('end', () => resolve({ status: response.statusCode!, body: JSON.parse(text) as object }))
+    })
+    sending.end(body)
+  })
+}
 
 type Sample = { name: string; event: { user: string; data: { op: string; time: string; content: object } } }
 const samples = JSON.parse(
@@ -206,6 +223,38 @@ test('bad input names every fault and writes nothing', async () => {
   expect(
     (await post(server, app, key, { ...sent, content: { ...sent.content, memo: 'x'.repeat(66_000) } })).status,
   ).toBe(413)
+  await server.runtime.outbox.pass()
+  expect(receiver.received).toEqual([])
+})
+
+test.each<[string, string | Buffer, OutgoingHttpHeaders, number, string | undefined]>([
+  ['a user that is half a character', '{"type":"kyc.success","user":"\\ud800","content":{}}', {}, 400, 'user'],
+  ['a content that is a list', '{"type":"kyc.success","user":"u","content":[]}', {}, 400, 'content'],
+  ['a time with a fraction', '{"type":"kyc.success","user":"u","content":{},"time":1.5}', {}, 400, 'time'],
+  [
+    'bytes that are no UTF-8',
+    Buffer.from('{"type":"kyc.success","user":"\xff","content":{}}', 'latin1'),
+    {},
+    400,
+    undefined,
+  ],
+  ['two keys at once', JSON.stringify(sent), { 'idempotency-key': ['a', 'b'] }, 400, undefined],
+])('%s is refused, and said to be so in words', async (_name, body, headers, status, path) => {
+  const { server, app, key } = await withEndpoint()
+  const answer = await sendRaw(server, `/v1/apps/${app.slug}/events`, body, {
+    authorization: `Bearer ${key}`,
+    ...headers,
+  })
+  expect([answer.status, answer.body.errors?.[0].path]).toEqual([status, path])
+  expect(JSON.stringify(answer.body)).not.toMatch(/record|Invalid input/)
+})
+
+test('of a hundred events the one that weighs too much is named, and none is written', async () => {
+  const { server, app, receiver, key } = await withEndpoint()
+  const events = Array.from({ length: 100 }, () => ({ type: 'kyc.success', user: 'u', content: {} as object }))
+  events[98] = { ...events[98]!, content: { memo: 'x'.repeat(66_000) } }
+  const answer = await post(server, app, key, events)
+  expect([answer.status, answer.body['errors']]).toEqual([413, [{ path: '98.content', message: expect.any(String) }]])
   await server.runtime.outbox.pass()
   expect(receiver.received).toEqual([])
 })

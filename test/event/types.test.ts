@@ -95,6 +95,106 @@ test('a pattern that would take for ever is answered at once', async () => {
   expect(performance.now() - began).toBeLessThan(5_000)
 })
 
+/** A schema in which each level names the next one twice. */
+const doubling = {
+  type: 'object',
+  properties: { a: { $ref: '#/$defs/d0' } },
+  $defs: Object.fromEntries(
+    Array.from({ length: 30 }, (_, level) => [
+      `d${level}`,
+      level === 29
+        ? { type: 'string' }
+        : { anyOf: [{ $ref: `#/$defs/d${level + 1}` }, { $ref: `#/$defs/d${level + 1}` }] },
+    ]),
+  ),
+}
+
+test.each<[string, Record<string, unknown>, Record<string, unknown>]>([
+  ['whose references double with each level', doubling, { a: 1 }],
+  [
+    'that a thousand names are missing from each item of',
+    {
+      type: 'object',
+      properties: { a: { items: { required: Array.from({ length: 1500 }, (_, name) => `n${name}`) } } },
+    },
+    { a: Array.from({ length: 15_000 }, () => ({})) },
+  ],
+  [
+    'that compares all items with all',
+    { type: 'object', properties: { a: { type: 'array', uniqueItems: true } } },
+    { a: Array.from({ length: 12_000 }, (_, at) => [at]) },
+  ],
+])('a schema %s stops nobody but those who send what it cannot cope with', async (_name, schema, content) => {
+  const { server, app, client, key, appId } = await setUp()
+  const templates = { en: { title: 'T', body: 'B' } }
+  await client.eventTypes.create.mutate({ appId, key: 'bomb.type', schema, sample: {}, templates })
+  const event = { type: 'bomb.type', user: 'u', content }
+  const began = performance.now()
+  const answers = [await post(server, app, key, event), await post(server, app, key, [event, event])]
+  expect(answers.map(({ status, body }) => [status, body['errors'][0]])).toEqual([
+    [400, { path: 'content', message: expect.stringContaining('does not come to an end') }],
+    [400, { path: '0.content', message: expect.stringContaining('does not come to an end') }],
+  ])
+  expect(performance.now() - began).toBeLessThan(10_000)
+  expect((await call(server, 'GET', '/healthz')).status).toBe(200)
+})
+
+test.each<[string, Record<string, unknown>, string]>([
+  ['refers to itself', { $ref: '#' }, 'sample'],
+  [
+    'goes round between two',
+    { $defs: { a: { $ref: '#/$defs/b' }, b: { $ref: '#/$defs/a' } }, $ref: '#/$defs/a' },
+    'schema',
+  ],
+  // What it answers is a promise, which would be taken for a yes.
+  ['is asynchronous', { $async: true, type: 'object', required: ['a'] }, 'schema'],
+  // Read without the flag u it would mean the letters “p{L}”.
+  ['names kinds of letters', { type: 'object', properties: { a: { type: 'string', pattern: '^\\p{L}+$' } } }, 'schema'],
+])('a schema that %s is refused in words', async (_name, schema, path) => {
+  const { server, token, appId } = await setUp()
+  const templates = { en: { title: 'T', body: 'B' } }
+  const answer = await call(server, 'POST', `/api/v1/apps/${appId}/event-types`, {
+    token,
+    body: { key: 'odd.type', schema, sample: {}, templates },
+  })
+  expect([answer.status, answer.body['errors'][0].path]).toEqual([400, path])
+  expect(answer.body['errors'][0].message).not.toMatch(/call stack/)
+})
+
+test.each([501, 20_000])('what is nested %i levels deep is refused by the console, too', async (depth) => {
+  const { server, app, token, appId } = await setUp()
+  const { row } = await newEndpoint(server, app, 'https://example.com/')
+  const endpoint = server.runtime.vault.ids.seal('whe', row.id)
+  const deep = `${'{"a":'.repeat(depth)}1${'}'.repeat(depth)}`
+  const type = (schema: string, sample: string) =>
+    `{"key":"deep.type","schema":${schema},"sample":${sample},"templates":{"en":{"title":"T","body":"B"}}}`
+  for (const [path, body, fault] of [
+    ['event-types', type(deep, '{}'), 'schema'],
+    ['event-types', type('{}', deep), 'sample'],
+    ['event-types/kyc.success/preview', `{"content":${deep}}`, 'content'],
+    [`webhooks/${endpoint}/test`, `{"type":"kyc.success","content":${deep}}`, 'content'],
+  ] as const) {
+    const answer = await call(server, 'POST', `/api/v1/apps/${appId}/${path}`, { token, body })
+    expect([answer.status, answer.body['errors']?.[0].path], path).toEqual([400, fault])
+  }
+})
+
+test('a schema that describes itself in its members is followed as deep as the content goes', async () => {
+  const { server, app, client, key, appId } = await setUp()
+  const schema = {
+    type: 'object',
+    properties: { child: { $ref: '#' }, n: { type: 'integer' } },
+    additionalProperties: false,
+  }
+  const templates = { en: { title: 'T', body: 'B' } }
+  await client.eventTypes.create.mutate({ appId, key: 'tree.type', schema, sample: { n: 1 }, templates })
+  const tree = (leaf: object, depth: number): object => (depth === 0 ? leaf : { child: tree(leaf, depth - 1) })
+  const event = (leaf: object) => ({ type: 'tree.type', user: 'u', content: tree(leaf, 100) })
+  expect((await post(server, app, key, event({ n: 1 }))).status).toBe(202)
+  const refused = await post(server, app, key, event({ n: 'x' }))
+  expect(refused.body['errors']).toEqual([{ path: `content${'.child'.repeat(100)}.n`, message: 'must be integer' }])
+})
+
 test('of a built-in type an app changes the texts and nothing else, and goes back to them', async () => {
   const { server, app, client, key, appId } = await setUp()
   const other = await server.createApp({ name: 'Other' })

@@ -232,6 +232,35 @@ test('without a mail server mails are kept, and one that is sent again later set
   expect(await mailOf(id)).toMatchObject({ status: 'skipped', reason: 'mail_kept' })
 })
 
+test('a mail is replayed from the log as a new one, and not to whom has stopped such mails since', async () => {
+  const { server, smtp, emit, mailOf, token } = await setUp()
+  const [first, second] = [await emit(), await emit()]
+  await server.runtime.mailer.pass()
+  expect(smtp.received).toHaveLength(2)
+  const client = consoleClient(server, bearer(await operatorToken(server)))
+  const filter = { channel: 'email' } as const
+  expect(await client.notifications.count.query(filter)).toEqual({ count: 2, capped: false, replayable: 2 })
+  expect(await client.notifications.replay.mutate({ id: first })).toEqual({ replayed: 1 })
+  expect(await mailOf(first)).toMatchObject({ status: 'retrying', reason: null })
+  // What is on its way is not doubled.
+  expect(await client.notifications.replay.mutate({ id: first })).toEqual({ replayed: 0 })
+  expect((await client.notifications.count.query(filter)).replayable).toBe(1)
+  await server.runtime.mailer.pass()
+  expect(await mailOf(first)).toMatchObject({ status: 'delivered', tries: 2, attempts: [{ number: 1 }, { number: 2 }] })
+  expect(smtp.received).toHaveLength(3)
+  const ids = smtp.received.map(({ source }) => /^message-id: (.*)$/im.exec(source)![1])
+  expect(new Set(ids).size).toBe(3)
+
+  const replayed = { filter, expectedCount: 2 }
+  expect(await client.notifications.replayMany.mutate(replayed)).toEqual({ replayed: 2 })
+  await server.runtime.mailer.pass()
+  expect(smtp.received).toHaveLength(5)
+  await call(server, 'PUT', preferences, { token, body: { transactions: { email: false } } })
+  expect(await client.notifications.replayMany.mutate(replayed)).toEqual({ replayed: 0 })
+  expect(await client.notifications.replay.mutate({ id: second })).toEqual({ replayed: 0 })
+  expect((await mailOf(second)).status).toBe('delivered')
+})
+
 test('the channel is off until an app switches it on', async () => {
   const { server } = await setUp()
   const app: App = await brandedApp(server, { name: 'Quiet' })

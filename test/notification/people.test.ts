@@ -1,5 +1,6 @@
 import { eq } from 'drizzle-orm'
-import { expect, test } from 'vitest'
+import { connect, type Socket } from 'node:net'
+import { expect, onTestFinished, test } from 'vitest'
 import { changeApp } from '../../server/app/change.ts'
 import { events } from '../../server/db/schema.ts'
 import { judgeAnswer, type BotAnswer } from '../../server/notification/telegramAnswer.ts'
@@ -131,6 +132,29 @@ test('what is committed after a later event is brought all the same, and nothing
   await expect.poll(() => dataOf(stream.text).map(({ id }) => id as string)).toEqual([early, late, last])
 })
 
+test('what a client does not read waits in the database, and comes whole and once when it reads on', async () => {
+  const { server, app, key, login, token, emit } = await setUp()
+  const first = await emit()
+  const { hostname, port } = new URL(server.url)
+  const socket = connect(Number(port), hostname)
+  onTestFinished(() => void socket.destroy())
+  const served = new Promise<Socket>((resolve) => server.server.once('connection', resolve))
+  const head = `host: x\r\nauthorization: Bearer ${token}\r\nlast-event-id: ${first}\r\n\r\n`
+  socket.pause().write(`GET /v1/me/notifications/stream HTTP/1.1\r\n${head}`)
+  // What the kernel keeps for a connection is some megabytes; the rest would wait in the process.
+  const event = { ...sent, user: login['user'].id, content: { ...sent.content, memo: 'x'.repeat(60_000) } }
+  const ids: string[] = []
+  for (let batch = 0; batch < 75; batch++)
+    ids.push(...((await post(server, app, key, [event, event, event, event])).body['ids'] as string[]))
+  expect((await served).writableLength).toBeLessThan(1_000_000)
+  let text = ''
+  socket.setEncoding('utf8').on('data', (chunk: string) => (text += chunk))
+  socket.resume()
+  const seen = () => [...text.matchAll(/^data: {"id":"(\w+)"/gm)].map(([, id]) => id!)
+  await expect.poll(() => seen().length, { timeout: 30_000 }).toBe(ids.length)
+  expect(seen()).toEqual(ids)
+})
+
 test('a sixth stream at once is refused, and a closed one makes room', async () => {
   const { server, token } = await setUp()
   const open = () => openStream(`${server.url}/v1/me/notifications/stream`, { authorization: `Bearer ${token}` })
@@ -154,7 +178,14 @@ test('what a person switched off is not sent and says so; security cannot be swi
   const choices = { transactions: { inbox: false, telegram: false } }
   const saved = await call(server, 'PUT', path, { token, body: choices })
   expect(saved.body['preferences'].transactions).toMatchObject({ inbox: false, telegram: false, email: true })
-  expect((await call(server, 'PUT', path, { token, body: { security: { inbox: false } } })).status).toBe(400)
+  const unsafe = await call(server, 'PUT', path, { token, body: { security: { inbox: false } } })
+  expect([unsafe.status, unsafe.body['errors']]).toEqual([
+    400,
+    [{ path: 'security.inbox', message: 'cannot be switched off' }],
+  ])
+  // What was read is sent back as it is, whole or in part.
+  for (const body of [saved.body, saved.body['preferences']])
+    expect((await call(server, 'PUT', path, { token, body })).body).toEqual(saved.body)
   const id = await emit()
   await server.runtime.outbox.pass()
   expect(await channelsOf(id)).toEqual({ inbox: 'skipped preference', telegram: 'skipped preference' })
@@ -218,9 +249,19 @@ test('a person who blocked the bot is not written to again, until they choose an
   expect((await call(server, 'PUT', path, { token, body: {} })).body['telegram'].reachable).toBe(true)
 })
 
+test('a bot of Telegram’s test environment writes there', async () => {
+  const { server, app, emit, paths } = await setUp({ channels: { telegram: true } })
+  await changeApp(server.runtime, cliActor, app.id, { telegram: { testEnvironment: true } })
+  await emit()
+  await server.runtime.outbox.pass()
+  expect(paths).toEqual([`/bot${botToken}/test/sendMessage`])
+})
+
 test('an app without bot, and a person without Telegram, are said to be so', async () => {
-  const { server, app, emit, channelsOf } = await setUp({ channels: { telegram: true, inbox: false } })
+  const { server, app, token, emit, channelsOf } = await setUp({ channels: { telegram: true, inbox: false } })
   await changeApp(server.runtime, cliActor, app.id, { telegram: { botToken: null } })
+  const { body } = await call(server, 'GET', '/v1/me/notification-preferences', { token })
+  expect(body['telegram']).toEqual({ reachable: false, reason: 'no_bot', since: null })
   expect(await channelsOf(await emit())).toEqual({ telegram: 'skipped no_bot' })
   await changeApp(server.runtime, cliActor, app.id, { channels: { telegram: false } })
   expect(await channelsOf(await emit())).toEqual({})

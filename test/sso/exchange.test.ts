@@ -49,7 +49,9 @@ describe('token exchange (RFC 8693)', () => {
     [{ subject_token_type: 'urn:ietf:params:oauth:token-type:saml2' }, 400, 'invalid_request'],
     [{ requested_token_type: 'urn:ietf:params:oauth:token-type:id_token' }, 400, 'invalid_request'],
     [{ actor_token: 'x' }, 400, 'invalid_request'],
-    [{ audience: 'elsewhere' }, 400, 'invalid_request'],
+    [{ actor_token_type: type }, 400, 'invalid_request'],
+    [{ audience: 'elsewhere' }, 400, 'invalid_target'],
+    [{ resource: 'https://elsewhere.example' }, 400, 'invalid_target'],
     [{ subject_token: 'a b' }, 400, 'invalid_request'],
     [{ grant_type: 'toString' }, 400, 'unsupported_grant_type'],
   ])('refuses %j', async (more, status, error) => {
@@ -58,6 +60,22 @@ describe('token exchange (RFC 8693)', () => {
     const answer = await oauth(server, '/oauth/token', { ...form, ...more }, { key })
     expect([answer.status, answer.body['error']]).toEqual([status, error])
     expect(tokenInfo.asked).toEqual([])
+  })
+
+  test('takes several targets that are all its own, and nothing for what has no value', async () => {
+    const { server, app } = await startSso({ audiences: ['https://api.example/', 'games'] })
+    const key = await newApiKey(server, app)
+    const ask = async (more: string) => {
+      const { status, body } = await oauth(server, '/oauth/token', `${new URLSearchParams(form).toString()}${more}`, {
+        key,
+      })
+      return [status, body['error']]
+    }
+    const own = '&resource=https%3A%2F%2Fapi.example%2F'
+    expect(await ask(`&audience=games&audience=${app.slug}${own}${own}`)).toEqual([200, undefined])
+    expect(await ask(`&audience=games&audience=elsewhere`)).toEqual([400, 'invalid_target'])
+    expect(await ask('&audience=&actor_token=&requested_token_type=&scope=')).toEqual([200, undefined])
+    expect(await ask('&subject_token=b')).toEqual([400, 'invalid_request'])
   })
 
   test('says invalid_request for a token that is not accepted, and asks nobody without a key', async () => {

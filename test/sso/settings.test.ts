@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { applyApps } from '../../server/app/apply.ts'
-import { exportApps } from '../../server/app/export.ts'
+import { applyApps } from '../../server/declare/apply.ts'
+import { exportApps } from '../../server/declare/export.ts'
 import { cliActor } from '../../server/operator/audit.ts'
 import { bearer, operatorToken } from '../support/operator.ts'
 import { call, startServer } from '../support/server.ts'

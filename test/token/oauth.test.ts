@@ -167,6 +167,27 @@ describe('who may ask', () => {
     expect((await checkSession(server, access)).status).toBe(200)
   })
 
+  test('in one way at a time, and by one name', async () => {
+    const { server, app, key, access } = await setUp()
+    const other = await telegramApp(server, { slug: 'other' })
+    const ask = async (form: Record<string, string>, headers: Record<string, string>) => {
+      const { status, body } = await oauth(server, '/oauth/introspect', { token: access, ...form }, { headers })
+      return [status, body['error'] ?? body['active']]
+    }
+    const bearer = { authorization: `Bearer ${key}` }
+    const own = basic(app.publicId, key)
+    for (const headers of [own, bearer]) {
+      expect(await ask({ client_secret: key }, headers)).toEqual([400, 'invalid_request'])
+      expect(await ask({ client_id: other.publicId }, headers)).toEqual([401, 'invalid_client'])
+      expect(await ask({ client_id: app.slug }, headers)).toEqual([200, true])
+    }
+    for (const authorization of ['Digest x', 'Basic', 'Bearer'])
+      expect(await ask({ client_id: app.slug }, { authorization })).toEqual([401, 'invalid_client'])
+    // RFC 6749 §2.3.1: both are form-encoded before they are joined, with + for a blank and any character as %XX.
+    const encoded = Buffer.from(`${app.publicId.replace('_', '%5F')}:${key.replaceAll('_', '%5f')}`).toString('base64')
+    expect(await ask({}, { authorization: `Basic ${encoded}` })).toEqual([200, true])
+  })
+
   test('a key for what it may', async () => {
     const { server, app, access, refresh } = await setUp()
     const key = await newApiKey(server, app, { scopes: ['tokens:introspect'] })

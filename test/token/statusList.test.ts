@@ -115,6 +115,22 @@ describe('the Token Status List', () => {
     expect(far.payload.sub).toBe(`${issuer}/v1/apps/${app.publicId}/revocations?list=7`)
   })
 
+  test('comes in one form, and of now', async () => {
+    const server = await startServer()
+    const app = await telegramApp(server)
+    const ask = async (accept: string, query = '') => {
+      const { status, body } = await call(server, 'GET', `/v1/apps/${app.slug}/revocations${query}`, {
+        headers: { accept },
+      })
+      return [status, body['code']]
+    }
+    for (const accept of ['*/*', 'application/*', 'application/statuslist+cwt, application/statuslist+jwt;q=0.5'])
+      expect(await ask(accept)).toEqual([200, undefined])
+    for (const accept of ['application/statuslist+cwt', 'application/json'])
+      expect(await ask(accept)).toEqual([406, 'not_acceptable'])
+    expect(await ask('*/*', '?time=1780315200')).toEqual([501, 'not_implemented'])
+  })
+
   test('gives every session a place of its own that tells nothing of the order', async () => {
     const { runtime } = await startServer()
     const seen = new Uint8Array(LIST_SIZE)

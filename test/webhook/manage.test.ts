@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
+import { catalogue } from '../../server/event/catalogue.ts'
 import { newApiKey } from '../support/apiKey.ts'
-import { local, post, sent } from '../support/events.ts'
+import { local, newEndpoint, post, sent } from '../support/events.ts'
 import { bearer, consoleClient, operatorToken, refusalCode } from '../support/operator.ts'
 import { startReceiver } from '../support/receiver.ts'
 import { call, startServer } from '../support/server.ts'
@@ -47,6 +48,7 @@ test('an endpoint is made, shown, changed and removed, over tRPC and REST alike;
 })
 
 test.each([
+  ['no address', { url: undefined }, 'url'],
   ['no http', { url: 'ftp://example.com' }, 'url'],
   ['an address of the own network', { url: 'http://10.0.0.1/hook' }, 'url'],
   ['the metadata of a cloud', { url: 'http://169.254.169.254/latest' }, 'url'],
@@ -64,6 +66,7 @@ test.each([
   const answer = await call(server, 'POST', `/api/v1/apps/${appId}/webhooks`, { token, body })
   expect(answer.status).toBe(400)
   expect(answer.body['errors'].map((fault: { path: string }) => fault.path)).toContain(path)
+  expect(JSON.stringify(answer.body)).not.toMatch(/Invalid key|undefined/)
 })
 
 test('a test event goes to that endpoint alone, at once, and says what it answered', async () => {
@@ -172,6 +175,38 @@ test('the log filters, pages, explains and replays', async () => {
   expect(await client.notifications.count.query({})).toEqual({ count: 6, capped: false, replayable: 0 })
   const none = { filter: {}, expectedCount: 0 }
   expect(await client.notifications.replayMany.mutate(none)).toEqual({ replayed: 0 })
+})
+
+test('the log, event types and mail templates are sorted as asked, page by page', async () => {
+  const { server, app, appId, token, key, receiver } = await setUp()
+  await newEndpoint(server, app, receiver.url)
+  const ids: string[] = []
+  for (const type of ['kyc.success', 'kyc.failed', 'kyc.success', 'kyc.success'])
+    ids.push((await post(server, app, key, { type, user: 'u', content: {} })).body['id'] as string)
+  const all = async (path: string, name: string) => {
+    const found: unknown[] = []
+    for (let cursor = ''; ;) {
+      const { status, body } = await call(server, 'GET', `/api/v1${path}${cursor}`, { token })
+      expect(status).toBe(200)
+      found.push(...(body['items'] as Record<string, unknown>[]).map((item) => item[name]))
+      if (body['nextCursor'] === null) return found
+      cursor = `&cursor=${body['nextCursor']}`
+    }
+  }
+  const log = `/notifications?appId=${appId}&limit=1`
+  expect(await all(`${log}&sort=createdAt`, 'id')).toEqual(ids)
+  expect(await all(`${log}&sort=-createdAt`, 'id')).toEqual(ids.toReversed())
+  const good = [ids[0], ids[2], ids[3]]
+  expect(await all(`${log}&sort=createdAt&type=kyc.success&status=pending`, 'id')).toEqual(good)
+  expect(await all(`${log}&sort=createdAt&channel=webhook&q=KYC`, 'id')).toEqual(ids)
+
+  const keys = [...catalogue.keys()].sort()
+  expect(await all(`/event-types?appId=${appId}&limit=7&sort=key`, 'key')).toEqual(keys)
+  expect(await all(`/event-types?appId=${appId}&limit=7&sort=-key`, 'key')).toEqual(keys.toReversed())
+  const mails = await all(`/apps/${appId}/email-templates?limit=11&sort=-locale`, 'locale')
+  expect(mails).toEqual([...mails].sort().reverse())
+  for (const path of [`/event-types?sort=name`, `/apps/${appId}/email-templates?sort=size`, '/notifications?sort=user'])
+    expect((await call(server, 'GET', `/api/v1${path}`, { token })).status).toBe(400)
 })
 
 test('the live tail begins at its first call and brings what came since', async () => {

@@ -114,6 +114,17 @@ test('Retry-After is read as seconds or as a date, and as nothing else', () => {
   expect(readRetryAfter('120', now)).toBe(120_000)
   expect(readRetryAfter('Mon, 01 Jun 2026 12:01:00 GMT', now)).toBe(60_000)
   expect(readRetryAfter('Mon, 01 Jun 2020 12:01:00 GMT', now)).toBe(0)
-  for (const text of ['', '-1', '1.5', '1e3', 'tomorrow', '2026-06-01', '12345678901'])
+  // The three forms of RFC 9110 §5.6.7.
+  expect(readRetryAfter('Monday, 01-Jun-26 12:01:00 GMT', now)).toBe(60_000)
+  expect(readRetryAfter('Sunday, 06-Nov-94 08:49:37 GMT', now)).toBe(0)
+  expect(readRetryAfter('Mon Jun  1 12:01:00 2026', now)).toBe(60_000)
+  for (const text of ['', '-1', '1.5', '1e3', 'tomorrow', '2026-06-01', 'Mon Jun 1 12:01:00', '5, 6'])
     expect(readRetryAfter(text, now)).toBeUndefined()
+})
+
+test('an absurd Retry-After waits a day, and no longer', () => {
+  for (const text of ['12345678901', '9'.repeat(400), 'Fri, 31 Dec 9999 23:59:59 GMT']) {
+    const next = nextTry(1, now, { retryAfterMs: readRetryAfter(text, now) })!
+    expect(next.getTime() - now.getTime()).toBe(86_400_000)
+  }
 })

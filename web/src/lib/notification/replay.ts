@@ -6,18 +6,23 @@ import { toast } from '../toast.svelte.ts'
 
 type Delivery = NotificationItem['deliveries'][number]
 
-/** What stays in the inbox, or went to an endpoint that is gone, cannot be sent again. */
-export const resendable = ({ channel, endpoint }: Pick<Delivery, 'channel' | 'endpoint'>) =>
-  channel === 'telegram' || (channel === 'webhook' && !!endpoint?.url)
+/** What stays in the inbox, went to an endpoint that is gone, or is a mail that was never written or is on its way, cannot be sent again. */
+export const resendable = ({ channel, endpoint, status, reason }: Delivery) =>
+  channel === 'telegram' ||
+  (channel === 'webhook' && !!endpoint?.url) ||
+  (channel === 'email' &&
+    (status === 'delivered' || status === 'dead' || (status === 'skipped' && !!reason?.startsWith('mail_'))))
 
 export const replayable = ({ deliveries }: Pick<NotificationItem, 'deliveries'>) => deliveries.some(resendable)
 
-/** Sends one event again, over one channel or all; the receiver sees the same id. */
+/** Sends one event again, over one channel or all; the receiver sees the same id, and a mail is a new one. */
 export async function replayOne(id: string, deliveryId?: string) {
   await attempt(
     () => api.notifications.replay.mutate({ id, ...(deliveryId ? { deliveryId } : {}) }),
     ({ replayed }) =>
-      replayed ? `${plural(replayed, 'delivery', 'deliveries')} on the way again` : 'It is being sent at this moment',
+      replayed
+        ? `${plural(replayed, 'delivery', 'deliveries')} on the way again`
+        : 'It is being sent at this moment, or the person has stopped such mails',
   )
 }
 
@@ -30,13 +35,13 @@ export async function replayMatching(filter: NotificationFilter, name: string): 
   const amount = `${counted(replayable)} ${replayable === 1 ? 'delivery' : 'deliveries'}`
   const sure = await confirm({
     title: `Replay ${amount}?`,
-    text: 'They go out again now, oldest first, at the rate of each endpoint. Each keeps its webhook-id and its bytes, so a receiver that remembers ids takes none twice.',
+    text: 'They go out again now, oldest first, at the rate of each endpoint. Each keeps its webhook-id and its bytes, so a receiver that remembers ids takes none twice; a mail is sent as a new one, unless the person has stopped such mails.',
     facts: [
       `${amount}, of ${name}`,
       ...(filter.status === 'delivered' || !filter.status ? ['Those that were delivered are sent once more'] : []),
       ...(found.count > replayable
         ? [
-            `${counted(found.count - replayable)} more cannot be sent again: they are in inboxes, or their endpoint is gone`,
+            `${counted(found.count - replayable)} more cannot be sent again: they are in inboxes, their endpoint is gone, or their mail is on its way or was never written`,
           ]
         : []),
       ...(found.capped ? ['The first 10,000 of them; do it again for the rest'] : []),
