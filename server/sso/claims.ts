@@ -1,7 +1,7 @@
 import type { Profile } from '#server/identity/proof.ts'
 
 export type ClaimCheck = {
-  claim: 'sub' | 'iat' | 'exp' | 'aud'
+  claim: 'sub' | 'iat' | 'exp' | 'aud' | 'active'
   ok: boolean
   /** Continues a sentence that begins with the claim's name. Holds no value that came from outside while `ok` is false. */
   reason: string
@@ -35,6 +35,8 @@ export function checkClaims(
     { claim: 'exp', ...checkExpiry(claims['exp'], now, expected.clockSkew) },
     { claim: 'aud', ...checkAudience(claims['aud'], expected.audiences) },
   ]
+  // An address that introspects says so of a dead token, whatever else it says of it (RFC 7662 §2.2).
+  if (claims['active'] === false) checks.push({ claim: 'active', ...fails('says that the token is not valid any more') })
   if (!checks.every(({ ok }) => ok)) return { subject: undefined, checks }
   return { subject: claims['sub'] as string, profile: readProfile(claims), checks }
 }

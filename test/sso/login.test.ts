@@ -148,6 +148,7 @@ describe('a token is not accepted', () => {
     ['aud', ['tomo', 5], 'aud is neither a text nor a list of texts'],
     ['aud', [['tomo']], 'aud is neither a text nor a list of texts'],
     ['aud', { tomo: true }, 'aud is neither a text nor a list of texts'],
+    ['active', false, 'active says that the token is not valid any more'],
   ])('when %s is %j', async (claim, value, detail) => {
     const { server, tokenInfo, app } = await startSso()
     tokenInfo.says(goodClaims(server, { [claim]: value }))
