@@ -8,7 +8,7 @@ import { tryToken } from './tryOut.ts'
 import { upstreamOf } from './upstream.ts'
 
 const id = z.string().max(64)
-const check = z.object({ claim: z.enum(['sub', 'iat', 'exp', 'aud']), ok: z.boolean(), reason: z.string() })
+const check = z.object({ claim: z.enum(['sub', 'iat', 'exp', 'aud', 'active']), ok: z.boolean(), reason: z.string() })
 const milliseconds = z.number().nullable()
 const counts = { accepted: z.number(), refused: z.number(), failed: z.number(), p50: milliseconds, p99: milliseconds }
 

@@ -81,23 +81,29 @@ async function open(page: Page, path: string): Promise<void> {
 export async function drawn(page: Page): Promise<void> {
   await page.locator('h1').first().waitFor({ state: 'attached' })
   await page.waitForFunction(() => !document.querySelector('[data-skeleton], [aria-busy="true"]'))
-  await page.evaluate(async () => {
-    await document.fonts.ready
-    for (const animation of document.getAnimations())
-      if (animation.effect?.getComputedTiming().endTime !== Infinity) animation.finish()
-  })
+  await page.evaluate(async () => void (await document.fonts.ready))
+  await still(page)
 }
 
+/** Brings what moves or fades to its end, and what begins because of that: where a colour is inherited, one transition's end is the next one's start. */
+const still = (page: Page): Promise<void> =>
+  page.evaluate(() => {
+    const moving = () =>
+      document.getAnimations().filter((animation) => animation.effect?.getComputedTiming().endTime !== Infinity)
+    for (let rounds = 0, all = moving(); all.length > 0 && rounds < 50; rounds++, all = moving())
+      for (const animation of all) animation.finish()
+  })
+
 /** Changes the theme as the operator's menu does, and waits until the colours are there. */
-export const setTheme = (page: Page, theme: Theme): Promise<void> =>
-  page.evaluate(async (theme) => {
+export async function setTheme(page: Page, theme: Theme): Promise<void> {
+  await page.evaluate(async (theme) => {
     localStorage.setItem('gatehouse.theme', theme)
     dispatchEvent(new StorageEvent('storage'))
-    // The page answers in its own time, and only a frame later do its transitions begin.
+    // The page answers in its own time.
     await new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)))
-    for (const animation of document.getAnimations())
-      if (animation.effect?.getComputedTiming().endTime !== Infinity) animation.finish()
   }, theme)
+  await still(page)
+}
 
 /** The real address bar of the console, without its origin. */
 export const addressOf = (page: Page): string => page.url().slice(new URL(page.url()).origin.length)
