@@ -39,7 +39,7 @@ const jettonOpcodes = new Set([0x0f8a7ea5, 0x178d4519, 0x7362d09c, 0xd53276db, 0
 /** A transaction of toncenter v3 (`transactions`). Undefined when it cannot be read. */
 export function transactionV3(value: unknown, account: string, symbol: string): Transaction | undefined {
   const raw = value as Record<string, unknown>
-  const [hash, lt, fee] = [hexOf(raw['hash']), readAmount(raw['lt']), readAmount(raw['total_fees'])]
+  const [hash, lt, fee] = [hexOf(raw['hash']), ltOf(raw['lt']), readAmount(raw['total_fees'])]
   const at = momentOf(raw['now'])
   if (!hash || !lt || !at) return undefined
   const description = (raw['description'] ?? {}) as {
@@ -64,7 +64,7 @@ export function transactionV3(value: unknown, account: string, symbol: string): 
 export function transactionV2(value: unknown, account: string, symbol: string): Transaction | undefined {
   const raw = value as Record<string, unknown>
   const id = (raw['transaction_id'] ?? {}) as Record<string, unknown>
-  const [hash, lt, fee] = [hexOf(id['hash']), readAmount(id['lt']), readAmount(raw['fee'])]
+  const [hash, lt, fee] = [hexOf(id['hash']), ltOf(id['lt']), readAmount(raw['fee'])]
   const at = momentOf(raw['utime'])
   if (!hash || !lt || !at) return undefined
   const transfers = transfersOf(readMessage(raw['in_msg']), messagesOf(raw['out_msgs']), account, symbol)
@@ -79,7 +79,7 @@ export function jettonTransfer(
   vouched: readonly string[],
 ): Transaction | undefined {
   const raw = value as Record<string, unknown>
-  const [hash, lt] = [hexOf(raw['transaction_hash']), readAmount(raw['transaction_lt'])]
+  const [hash, lt] = [hexOf(raw['transaction_hash']), ltOf(raw['transaction_lt'])]
   const [master, amount] = [addressOf(raw['jetton_master']), readAmount(raw['amount'])]
   const [from, to] = [addressOf(raw['source']), addressOf(raw['destination'])]
   const at = momentOf(raw['transaction_now'])
@@ -135,6 +135,12 @@ function kindOf({ bounced, opcode }: Message): Transfer['kind'] {
   if (bounced) return 'returned'
   if (opcode === undefined || opcode === 0) return 'transfer'
   return jettonOpcodes.has(opcode) ? 'jetton_message' : 'call'
+}
+
+/** A logical time as text; undefined for what the chain will not reach within a century. */
+function ltOf(value: unknown): string | undefined {
+  const lt = readAmount(value)
+  return lt !== undefined && Number.isSafeInteger(Number(lt)) ? lt : undefined
 }
 
 /** Seconds since 1970 as a moment; undefined for what no block can have. */
