@@ -47,7 +47,8 @@ export function transactionV3(value: unknown, account: string, symbol: string): 
     compute_ph?: { success?: unknown; skipped?: unknown }
     action?: { success?: unknown } | null
   }
-  const received = readMessage(raw['in_msg'])
+  const [received, sent] = [readMessage(raw['in_msg']), messagesOf(raw['out_msgs'])]
+  if ([received, ...sent].some(lacksValue)) return undefined
   // What is credited stays credited when the contract had no gas to run (aborted); what came from outside did nothing then.
   const success = received?.value === undefined ? description.aborted !== true : true
   return {
@@ -56,7 +57,7 @@ export function transactionV3(value: unknown, account: string, symbol: string): 
     at,
     success,
     fee: fee ?? null,
-    transfers: transfersOf(received, messagesOf(raw['out_msgs']), account, symbol),
+    transfers: transfersOf(received, sent, account, symbol),
   }
 }
 
@@ -67,7 +68,9 @@ export function transactionV2(value: unknown, account: string, symbol: string): 
   const [hash, lt, fee] = [hexOf(id['hash']), ltOf(id['lt']), readAmount(raw['fee'])]
   const at = momentOf(raw['utime'])
   if (!hash || !lt || !at) return undefined
-  const transfers = transfersOf(readMessage(raw['in_msg']), messagesOf(raw['out_msgs']), account, symbol)
+  const [received, sent] = [readMessage(raw['in_msg']), messagesOf(raw['out_msgs'])]
+  if ([received, ...sent].some(lacksValue)) return undefined
+  const transfers = transfersOf(received, sent, account, symbol)
   return { hash, lt, at, success: true, fee: fee ?? null, transfers }
 }
 
@@ -105,6 +108,10 @@ export function jettonTransfer(
     ],
   }
 }
+
+/** What goes from account to account brings an amount; one that cannot be read would be a transfer that nobody sees. */
+const lacksValue = (message: Message | undefined): boolean =>
+  message?.from !== undefined && message.to !== undefined && message.value === undefined
 
 const messagesOf = (list: unknown): Message[] =>
   (Array.isArray(list) ? list : []).flatMap((one) => readMessage(one) ?? [])
@@ -145,9 +152,8 @@ function ltOf(value: unknown): string | undefined {
 
 /** Seconds since 1970 as a moment; undefined for what no block can have. */
 function momentOf(value: unknown): Date | undefined {
-  return Number.isSafeInteger(value) && (value as number) >= 0 && (value as number) < 2 ** 32
-    ? new Date((value as number) * 1000)
-    : undefined
+  const seconds = Number(readAmount(value) ?? NaN)
+  return seconds < 2 ** 32 ? new Date(seconds * 1000) : undefined
 }
 
 /** 32 bytes in base64, base64url or hexadecimal as hexadecimal. */
