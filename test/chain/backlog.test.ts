@@ -58,7 +58,8 @@ const tooMany = (response: ServerResponse, retryAfter?: string) =>
     .writeHead(429, { 'content-type': 'application/json', ...(retryAfter && { 'retry-after': retryAfter }) })
     .end('{"ok":false,"result":"Ratelimit exceed","code":429}')
 
-describe.each(['v3', 'v2'] as const)('over %s', (version) => {
+// Thousands of events, each encrypted and recorded: long on a machine that does other things as well.
+describe.each(['v3', 'v2'] as const)('over %s', { timeout: 400_000 }, (version) => {
   test('thousands of transactions between two looks are told once each, oldest first', async () => {
     const world = await followed(version)
     const { server, ledger, before } = world
