@@ -4,6 +4,7 @@ import type { ErrorRequestHandler, RequestHandler } from 'express'
 import * as z from 'zod'
 import { AppError, refusals, toAppError, type FieldError } from '#server/error.ts'
 import type { Runtime } from '#server/runtime.ts'
+import { endWithTurn } from './burst.ts'
 import type { Quota } from './limits.ts'
 
 const ready = Symbol('ready headers')
@@ -17,18 +18,20 @@ export function answersAhead(response: ServerResponse, headers: readonly string[
 export function sendJson(response: ServerResponse, body: unknown, status = 200): void {
   const text = JSON.stringify(body)
   const length = Buffer.byteLength(text)
+  // Where every character is one byte, Node need not look for those that are not.
+  const encoding = length === text.length ? 'latin1' : 'utf8'
   const headers = (response as { [ready]?: readonly string[] })[ready]
   if (headers) {
     // All at once: a fourth of what it costs to set them one by one.
     response.writeHead(status, [...headers, ...NOT_KEPT, 'content-type', JSON_TYPE, 'content-length', String(length)])
-  } else {
-    response.statusCode = status
-    response.setHeader('content-type', JSON_TYPE)
-    if (!response.hasHeader('cache-control')) response.setHeader('cache-control', 'no-store')
-    response.setHeader('content-length', length)
+    endWithTurn(response, text, encoding)
+    return
   }
-  // Where every character is one byte, Node need not look for those that are not.
-  response.end(text, length === text.length ? 'latin1' : 'utf8')
+  response.statusCode = status
+  response.setHeader('content-type', JSON_TYPE)
+  if (!response.hasHeader('cache-control')) response.setHeader('cache-control', 'no-store')
+  response.setHeader('content-length', length)
+  response.end(text, encoding)
 }
 
 const JSON_TYPE = 'application/json; charset=utf-8'

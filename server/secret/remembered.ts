@@ -5,29 +5,35 @@ export type Remembered<V> = {
   clear(): void
 }
 
+type Entry<V> = { text: string; proved: V }
+
 const MOST = 20_000
+/** Entries are found by their end, where a JWT has its signature, and then compared whole: to hash the whole of each takes longer. */
+const END = 48
 
 export function createRemembered<V>(most = MOST): Remembered<V> {
-  let young = new Map<string, V>()
-  let old = new Map<string, V>()
+  let young = new Map<string, Entry<V>>()
+  let old = new Map<string, Entry<V>>()
 
-  function add(text: string, proved: V): void {
+  function put(key: string, entry: Entry<V>): void {
     if (young.size >= most / 2) {
       old = young
       young = new Map()
     }
-    young.set(text, proved)
+    young.set(key, entry)
   }
 
   return {
     get(text) {
-      const known = young.get(text)
-      if (known !== undefined) return known
-      const aged = old.get(text)
-      if (aged !== undefined) add(text, aged)
-      return aged
+      const key = text.slice(-END)
+      const known = young.get(key)
+      if (known !== undefined) return known.text === text ? known.proved : undefined
+      const aged = old.get(key)
+      if (aged?.text !== text) return undefined
+      put(key, aged)
+      return aged.proved
     },
-    add,
+    add: (text, proved) => put(text.slice(-END), { text, proved }),
     clear() {
       young = new Map()
       old = new Map()

@@ -262,9 +262,8 @@ export function listEvictedBy(db: Reader, login: { userId: number; createdAt: Da
     )
 }
 
-/** The login that evicted a session: the user's session that began in the moment in which this one ended. */
-export async function findReplacement(db: Reader, evicted: { userId: number; endedAt: Date }) {
-  const [row] = await db
+const replacing = statement('session_replacement', (db) =>
+  db
     .select({
       id: sessions.id,
       createdAt: sessions.createdAt,
@@ -273,9 +272,19 @@ export async function findReplacement(db: Reader, evicted: { userId: number; end
       method: sessions.method,
     })
     .from(sessions)
-    .where(and(eq(sessions.userId, evicted.userId), eq(sessions.createdAt, evicted.endedAt)))
+    .where(
+      and(
+        eq(sessions.userId, param(sessions.userId, 'userId')),
+        eq(sessions.createdAt, param(sessions.createdAt, 'endedAt')),
+      ),
+    )
     .orderBy(desc(sessions.id))
-    .limit(1)
+    .limit(1),
+)
+
+/** The login that evicted a session: the user's session that began in the moment in which this one ended. */
+export async function findReplacement(db: Reader, { userId, endedAt }: { userId: number; endedAt: Date }) {
+  const [row] = await replacing(db, { userId, endedAt })
   return row
 }
 

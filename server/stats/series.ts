@@ -1,6 +1,6 @@
 import type { Runtime } from '#server/runtime.ts'
 import { quantile } from './latency.ts'
-import { sumFigures } from './store.ts'
+import { sumAll, sumOfApps, sumOfInstallation } from './store.ts'
 
 /** Steps in minutes, and how far back each is kept. */
 const steps = [
@@ -55,9 +55,6 @@ export type Series = {
   }
 }
 
-/** What belongs to an app. */
-const OF_APPS = ['signin.', 'ended.', 'nonce.', 'user.', 'delivery.', 'mail.']
-
 /** What the watch refused, apart from what failed by itself. */
 const STOPPED = new Set(['rate_limited', 'challenge_required', 'forbidden'])
 
@@ -76,55 +73,81 @@ export async function readSeries(
   const { step } = steps.find((one) => minutes / one.step <= one.mostPoints) ?? steps[2]
   const place = (at: Date) => Math.floor(at.getTime() / 60_000 / step)
   const [first, last] = [place(span.from), place(span.to)]
-  // Times of calls and of revocation belong to no app.
+  const stretch = { step, from: first, to: last }
   const [rows, timed] = await Promise.all([
-    sumFigures(runtime.db, { step, from: first, to: last, appIds, names: OF_APPS }),
-    sumFigures(runtime.db, { step, from: first, to: last, appIds: [0], names: ['call.', 'revocation.'] }),
+    appIds ? sumOfApps(runtime.db, stretch, appIds) : sumAll(runtime.db, stretch),
+    sumOfInstallation(runtime.db, stretch),
   ])
-  const byPlace = Map.groupBy([...rows, ...timed], ({ at }) => at)
+  const all = [...rows, ...timed]
+  const byPlace = Map.groupBy(all, ({ at }) => at)
   const points = Array.from({ length: last - first + 1 }, (_, n) => first + n).map((at) => ({
     at: new Date(at * step * 60_000),
     ...fold(byPlace.get(at) ?? []),
   }))
-  const all = [...rows, ...timed]
+  const whole = sumByName(all)
   return {
     step,
     points,
     totals: {
-      ...fold(all),
-      byMethod: tally(all, /^signin\.(\w+)\.ok$/),
-      byFailure: tally(all, /^signin\.\w+\.(?!ok$)(\w+)$/),
-      byMail: tally(all, /^mail\.(\w+)$/),
-      byEnd: tally(all, /^ended\.(\w+)$/),
-      revocation: timesOf(all, 'revocation.'),
+      ...fold(whole),
+      byMethod: tally(whole, /^signin\.(\w+)\.ok$/),
+      byFailure: tally(whole, /^signin\.\w+\.(?!ok$)(\w+)$/),
+      byMail: tally(whole, /^mail\.(\w+)$/),
+      byEnd: tally(whole, /^ended\.(\w+)$/),
+      revocation: timesOf(whole, 'revocation.'),
     },
   }
 }
 
 type Row = { name: string; n: number }
 
+/** Names are few and rows are many. */
+function sumByName(rows: Row[]): Row[] {
+  const sums = new Map<string, number>()
+  for (const { name, n } of rows) sums.set(name, (sums.get(name) ?? 0) + n)
+  return [...sums].map(([name, n]) => ({ name, n }))
+}
+
+type Counts = Omit<Point, 'at' | 'p50' | 'p99'>
+
 function fold(rows: Row[]): Omit<Point, 'at'> {
-  const point = {
+  const counts: Counts = {
     ...{ signIns: 0, failures: 0, stopped: 0, evictions: 0, ended: 0, users: 0, nonces: 0 },
     ...{ delivered: 0, undelivered: 0, mailed: 0, unmailed: 0 },
   }
-  for (const { name, n } of rows) {
-    const [kind, what, outcome] = name.split('.')
-    if (kind === 'signin' && what !== 'link') {
-      if (outcome === 'ok') point.signIns += n
-      else if (STOPPED.has(outcome!)) point.stopped += n
-      else point.failures += n
-    } else if (kind === 'ended') {
-      point.ended += n
-      if (what === 'limit_exceeded') point.evictions += n
-    } else if (kind === 'nonce' && what === 'ok') point.nonces += n
-    else if (kind === 'user') point.users += n
-    else if (kind === 'delivery') point[what === 'delivered' ? 'delivered' : 'undelivered'] += n
-    else if (kind === 'mail' && what !== 'put_off')
-      point[what === 'sent' || what === 'kept' ? 'mailed' : 'unmailed'] += n
-  }
+  for (const { name, n } of rows) for (const what of meaningOf(name)) counts[what] += n
   const { p50, p99 } = timesOf(rows, 'call.')
-  return { ...point, p50, p99 }
+  return { ...counts, p50, p99 }
+}
+
+const meanings = new Map<string, (keyof Counts)[]>()
+
+/** What a figure counts as, worked out once a name. */
+function meaningOf(name: string): (keyof Counts)[] {
+  let meaning = meanings.get(name)
+  if (!meaning) meanings.set(name, (meaning = readName(name)))
+  return meaning
+}
+
+function readName(name: string): (keyof Counts)[] {
+  const [kind, what, outcome] = name.split('.')
+  switch (kind) {
+    case 'signin':
+      if (what === 'link') return []
+      return outcome === 'ok' ? ['signIns'] : STOPPED.has(outcome!) ? ['stopped'] : ['failures']
+    case 'ended':
+      return what === 'limit_exceeded' ? ['ended', 'evictions'] : ['ended']
+    case 'nonce':
+      return what === 'ok' ? ['nonces'] : []
+    case 'user':
+      return ['users']
+    case 'delivery':
+      return [what === 'delivered' ? 'delivered' : 'undelivered']
+    case 'mail':
+      return what === 'put_off' ? [] : [what === 'sent' || what === 'kept' ? 'mailed' : 'unmailed']
+    default:
+      return []
+  }
 }
 
 function timesOf(rows: Row[], prefix: string) {

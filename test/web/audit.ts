@@ -1,6 +1,6 @@
 /// <reference lib="dom" />
-import { AxeBuilder } from '@axe-core/playwright'
 import type { Page } from 'playwright-core'
+import { violationsOf } from './axe.ts'
 import { setTheme } from './browser.ts'
 
 const tags = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']
@@ -14,9 +14,9 @@ export async function audit(page: Page, widths: number[]): Promise<string[]> {
   const { height } = page.viewportSize()!
   for (const width of widths) {
     if (widths.length > 1) await page.setViewportSize({ width, height })
-    for (const fault of await violations(axe(page).withTags(tags))) faults.add(`light ${width}: ${fault}`)
+    for (const fault of await faultsOf(page, { tags })) faults.add(`light ${width}: ${fault}`)
     await setTheme(page, 'dark')
-    for (const fault of await violations(axe(page).withRules('color-contrast'))) faults.add(`dark ${width}: ${fault}`)
+    for (const fault of await faultsOf(page, { rules: ['color-contrast'] })) faults.add(`dark ${width}: ${fault}`)
     await setTheme(page, 'light')
     const sideways = await page.evaluate(
       () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
@@ -26,15 +26,8 @@ export async function audit(page: Page, widths: number[]): Promise<string[]> {
   return [...faults]
 }
 
-// The console has no frames, so axe need not open a page of its own to join their findings.
-const axe = (page: Page) =>
-  new AxeBuilder({ page }).setLegacyMode(true).options({ preload: false, resultTypes: ['violations'] })
-
-async function violations(builder: AxeBuilder): Promise<string[]> {
-  const { violations } = await builder.analyze()
-  return violations.flatMap((violation) =>
-    violation.nodes.map(
-      (node) => `${violation.id}: ${node.target.join(' ')} ${node.failureSummary?.split('\n')[1]?.trim() ?? ''}`,
-    ),
+async function faultsOf(page: Page, only: Parameters<typeof violationsOf>[1]): Promise<string[]> {
+  return (await violationsOf(page, only)).flatMap(({ id, nodes }) =>
+    nodes.map((node) => `${id}: ${node.target.join(' ')} ${node.failureSummary?.split('\n')[1]?.trim() ?? ''}`),
   )
 }

@@ -88,11 +88,13 @@ export async function drawn(page: Page): Promise<void> {
   })
 }
 
-/** Changes the theme as the operator's menu does. */
+/** Changes the theme as the operator's menu does, and waits until the colours are there. */
 export const setTheme = (page: Page, theme: Theme): Promise<void> =>
-  page.evaluate((theme) => {
+  page.evaluate(async (theme) => {
     localStorage.setItem('gatehouse.theme', theme)
     dispatchEvent(new StorageEvent('storage'))
+    // The page answers in its own time, and only a frame later do its transitions begin.
+    await new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)))
     for (const animation of document.getAnimations())
       if (animation.effect?.getComputedTiming().endTime !== Infinity) animation.finish()
   }, theme)

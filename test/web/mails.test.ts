@@ -1,6 +1,5 @@
 /// <reference lib="dom" />
 import { mkdirSync } from 'node:fs'
-import { AxeBuilder } from '@axe-core/playwright'
 import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { App } from '../../server/app/app.ts'
@@ -9,6 +8,7 @@ import { kinds, locales, type Locale, type MailKind } from '../../server/email/k
 import { render } from '../../server/email/render.ts'
 import { dataSets, sampleValues, type DataSet } from '../../server/email/sample.ts'
 import { branding } from '../support/mail.ts'
+import { violationsOf } from './axe.ts'
 import { useBrowser } from './browser.ts'
 
 // The mails themselves, as a mail program shows them. LOOK=/tmp/mails makes pictures of them for human eyes:
@@ -44,11 +44,9 @@ async function faultsOf(html: string, width: number, name?: string): Promise<str
   if (wider > 0) faults.push(`${wider} px wider than the window`)
   for (const scheme of schemes) {
     await page.emulateMedia({ colorScheme: scheme })
-    const axe = new AxeBuilder({ page }).setLegacyMode(true).options({ preload: false, resultTypes: ['violations'] })
     // Which elements there are is the same in both.
-    const judged =
-      scheme === 'light' ? axe.withTags(['wcag2a', 'wcag2aa', 'wcag21aa']) : axe.withRules('color-contrast')
-    const { violations } = await judged.analyze()
+    const only = scheme === 'light' ? { tags: ['wcag2a', 'wcag2aa', 'wcag21aa'] } : { rules: ['color-contrast'] }
+    const violations = await violationsOf(page, only)
     for (const { id, nodes } of violations)
       faults.push(`${scheme} ${id}: ${nodes.map(({ target }) => target.join(' ')).join(', ')}`)
     if (name) await page.screenshot({ path: `${folder}/${name}-${scheme}.png`, fullPage: true })
