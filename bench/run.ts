@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
 import { drive, type Measured } from './load.ts'
 import { benchOverview } from './overview.ts'
+import { benchRevocation } from './revocation.ts'
 import { benchWebhooks } from './webhooks.ts'
 import { initDataOf, newWallet, tonLoginBody, type Wallet } from './people.ts'
 import { ssoLogins } from './sso.ts'
@@ -308,4 +309,5 @@ const out = process.argv.find((argument) => argument.startsWith('--out='))?.slic
 if (out) writeFileSync(out, JSON.stringify(rows, null, 2))
 for (const { child } of [gatehouse, ...Object.values(others)]) child.kill('SIGKILL')
 if (!onlySso && !process.argv.includes('--no-overview')) await benchOverview()
+if (!onlySso) await benchRevocation({ quick })
 if (!process.argv.includes('--no-webhooks')) await benchWebhooks({ quick, postgres: false })

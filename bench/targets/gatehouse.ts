@@ -50,13 +50,17 @@ const operator = await createOperator(runtime, cliActor, {
 const { token } = await createOperatorToken(runtime, cliActor, { operatorId: operator.id, name: 'bench' })
 const { server } = await serve(createHttp(runtime), config)
 announce(server, { apiKeys, operatorToken: token, appId: jwt.publicId })
-process.on('message', (message: { fill?: number; figures?: number; counting?: boolean; exit?: number }) => {
-  // An orderly end, for a profile to be written.
-  if (message.exit) process.exit()
-  if (message.fill) void fill(message.fill)
-  if (message.figures) void figures(message.figures)
-  if (message.counting !== undefined) count(message.counting)
-})
+process.on(
+  'message',
+  (message: { fill?: number; figures?: number; revocations?: number; counting?: boolean; exit?: number }) => {
+    // An orderly end, for a profile to be written.
+    if (message.exit) process.exit()
+    if (message.fill) void fill(message.fill)
+    if (message.figures) void figures(message.figures)
+    if (message.revocations) void revocations(message.revocations)
+    if (message.counting !== undefined) count(message.counting)
+  },
+)
 
 /** Puts live sessions of as many users into the tables, past the public API, so that a million stand in a minute. */
 async function fill(count: number): Promise<void> {
@@ -70,6 +74,14 @@ async function figures(signIns: number): Promise<void> {
   const { fillFigures } = await import('../fillFigures.ts')
   const apps = Array.from({ length: 10 }, (_, n) => jwt.id + n)
   process.send!({ rows: fillFigures(config.databaseUrl.replace(/^file:/, ''), apps, signIns) })
+}
+
+/** Runs the canary that many times, one after the other. */
+async function revocations(times: number): Promise<void> {
+  const { runCanary } = await import('../../server/stats/canary.ts')
+  const took: number[] = []
+  while (took.length < times) took.push((await runCanary(runtime))!)
+  process.send!({ took })
 }
 
 /** Watches and counts sign-ins, as it ships, or lets them pass unseen: the difference is what it costs. */

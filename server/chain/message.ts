@@ -43,7 +43,7 @@ export function readMessage(value: unknown): Message | undefined {
 
 function readContent(raw: RawMessage): { opcode: number | undefined; comment: string | null } {
   const { decoded } = raw.message_content ?? {}
-  const said = typeof raw.opcode === 'string' ? Number(raw.opcode) : undefined
+  const said = readOpcode(raw.opcode)
   if (decoded?.['@type'] === 'text_comment' && typeof decoded.comment === 'string')
     return { opcode: COMMENT, comment: plainComment(decoded.comment) }
   const data = raw.msg_data
@@ -52,6 +52,12 @@ function readContent(raw: RawMessage): { opcode: number | undefined; comment: st
   const body = typeof raw.message_content?.body === 'string' ? raw.message_content.body : data?.body
   const read = typeof body === 'string' ? readBody(body) : undefined
   return { opcode: said ?? read?.opcode, comment: read?.comment ?? null }
+}
+
+/** 32 bits, which some write as text and some as a number, with a sign or without. */
+function readOpcode(value: unknown): number | undefined {
+  const opcode = typeof value === 'string' && value !== '' ? Number(value) : value
+  return Number.isSafeInteger(opcode) ? (opcode as number) >>> 0 : undefined
 }
 
 /** The first 32 bits of a body, and the text behind them where they are zero (TEP-0). */

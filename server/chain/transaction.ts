@@ -39,7 +39,7 @@ const jettonOpcodes = new Set([0x0f8a7ea5, 0x178d4519, 0x7362d09c, 0xd53276db, 0
 /** A transaction of toncenter v3 (`transactions`). Undefined when it cannot be read. */
 export function transactionV3(value: unknown, account: string, symbol: string): Transaction | undefined {
   const raw = value as Record<string, unknown>
-  const [hash, lt, fee] = [hexOf(raw['hash']), readAmount(raw['lt']), readAmount(raw['total_fees'])]
+  const [hash, lt, fee] = [hexOf(raw['hash']), ltOf(raw['lt']), readAmount(raw['total_fees'])]
   const at = momentOf(raw['now'])
   if (!hash || !lt || !at) return undefined
   const description = (raw['description'] ?? {}) as {
@@ -47,7 +47,8 @@ export function transactionV3(value: unknown, account: string, symbol: string): 
     compute_ph?: { success?: unknown; skipped?: unknown }
     action?: { success?: unknown } | null
   }
-  const received = readMessage(raw['in_msg'])
+  const [received, sent] = [readMessage(raw['in_msg']), messagesOf(raw['out_msgs'])]
+  if ([received, ...sent].some(lacksValue)) return undefined
   // What is credited stays credited when the contract had no gas to run (aborted); what came from outside did nothing then.
   const success = received?.value === undefined ? description.aborted !== true : true
   return {
@@ -56,7 +57,7 @@ export function transactionV3(value: unknown, account: string, symbol: string): 
     at,
     success,
     fee: fee ?? null,
-    transfers: transfersOf(received, messagesOf(raw['out_msgs']), account, symbol),
+    transfers: transfersOf(received, sent, account, symbol),
   }
 }
 
@@ -64,10 +65,12 @@ export function transactionV3(value: unknown, account: string, symbol: string): 
 export function transactionV2(value: unknown, account: string, symbol: string): Transaction | undefined {
   const raw = value as Record<string, unknown>
   const id = (raw['transaction_id'] ?? {}) as Record<string, unknown>
-  const [hash, lt, fee] = [hexOf(id['hash']), readAmount(id['lt']), readAmount(raw['fee'])]
+  const [hash, lt, fee] = [hexOf(id['hash']), ltOf(id['lt']), readAmount(raw['fee'])]
   const at = momentOf(raw['utime'])
   if (!hash || !lt || !at) return undefined
-  const transfers = transfersOf(readMessage(raw['in_msg']), messagesOf(raw['out_msgs']), account, symbol)
+  const [received, sent] = [readMessage(raw['in_msg']), messagesOf(raw['out_msgs'])]
+  if ([received, ...sent].some(lacksValue)) return undefined
+  const transfers = transfersOf(received, sent, account, symbol)
   return { hash, lt, at, success: true, fee: fee ?? null, transfers }
 }
 
@@ -79,7 +82,7 @@ export function jettonTransfer(
   vouched: readonly string[],
 ): Transaction | undefined {
   const raw = value as Record<string, unknown>
-  const [hash, lt] = [hexOf(raw['transaction_hash']), readAmount(raw['transaction_lt'])]
+  const [hash, lt] = [hexOf(raw['transaction_hash']), ltOf(raw['transaction_lt'])]
   const [master, amount] = [addressOf(raw['jetton_master']), readAmount(raw['amount'])]
   const [from, to] = [addressOf(raw['source']), addressOf(raw['destination'])]
   const at = momentOf(raw['transaction_now'])
@@ -105,6 +108,10 @@ export function jettonTransfer(
     ],
   }
 }
+
+/** What goes from account to account brings an amount; one that cannot be read would be a transfer that nobody sees. */
+const lacksValue = (message: Message | undefined): boolean =>
+  message?.from !== undefined && message.to !== undefined && message.value === undefined
 
 const messagesOf = (list: unknown): Message[] =>
   (Array.isArray(list) ? list : []).flatMap((one) => readMessage(one) ?? [])
@@ -137,11 +144,16 @@ function kindOf({ bounced, opcode }: Message): Transfer['kind'] {
   return jettonOpcodes.has(opcode) ? 'jetton_message' : 'call'
 }
 
+/** A logical time as text; undefined for what the chain will not reach within a century. */
+function ltOf(value: unknown): string | undefined {
+  const lt = readAmount(value)
+  return lt !== undefined && Number.isSafeInteger(Number(lt)) ? lt : undefined
+}
+
 /** Seconds since 1970 as a moment; undefined for what no block can have. */
 function momentOf(value: unknown): Date | undefined {
-  return Number.isSafeInteger(value) && (value as number) >= 0 && (value as number) < 2 ** 32
-    ? new Date((value as number) * 1000)
-    : undefined
+  const seconds = Number(readAmount(value) ?? NaN)
+  return seconds < 2 ** 32 ? new Date(seconds * 1000) : undefined
 }
 
 /** 32 bytes in base64, base64url or hexadecimal as hexadecimal. */

@@ -1,35 +1,25 @@
-import { appAt, appIn, type App } from '#server/app/app.ts'
+import { appAt, type App } from '#server/app/app.ts'
 import { listAllApps } from '#server/app/store.ts'
 import { AppError } from '#server/error.ts'
-import { recordEvent } from '#server/event/record.ts'
 import type { IdentityRow } from '#server/identity/store.ts'
 import { openSubject } from '#server/identity/findOrCreate.ts'
 import type { Runtime } from '#server/runtime.ts'
-import { formatAddress } from '#server/ton/address.ts'
 import { readPage } from './history.ts'
-import { chainApi, networkOf, type Network } from './network.ts'
-import { newestFirst, type Position, type Transaction, type Transfer } from './transaction.ts'
-import {
-  deleteUnwanted,
-  findWatched,
-  forgetSeen,
-  insertWatched,
-  listDue,
-  listUnwatched,
-  noteSeen,
-  updateWatched,
-  type WatchedRow,
-} from './watchStore.ts'
+import { chainApi, networkOf } from './network.ts'
+import { MARGIN, tell, type Followed } from './tell.ts'
+import { startWalk, step, type Walk } from './walk.ts'
+import { deleteUnwanted, insertWatched, listDue, listUnwatched, updateWatched, type WatchedRow } from './watchStore.ts'
 
 /** Each wallet is looked at this often, and later after a failure. */
 const EVERY_MS = 20_000
 const AFTER_FAILURE_MS = 60_000
 const WALLETS_A_ROUND = 50
 const NEW_A_ROUND = 500
-const PAGE = 50
-const MOST_PAGES = 40
-/** An indexer may tell of shards out of order by some blocks: that far back is looked again, and what was seen is remembered. */
-const MARGIN = 50_000_000
+/** Pages of one wallet in one round; where there are more, the next round goes on with them, so that nobody else waits. */
+const STEPS_A_ROUND = 40
+
+/** Walks that were left off in the middle. A restart forgets them: what was told by then is not told again, and what was not is found anew. */
+const walks = new WeakMap<Runtime, Map<number, Walk>>()
 
 /** Looks once at every followed wallet that is due, and tells its app of what came and went. Returns how many transactions were told. */
 export async function watchWallets(runtime: Runtime): Promise<number> {
@@ -66,113 +56,53 @@ async function watchingApps(runtime: Runtime): Promise<Map<number, App>> {
 async function follow(runtime: Runtime, app: App, watched: WatchedRow, identity: IdentityRow): Promise<number> {
   const { identityId } = watched
   const later = (ms: number) => new Date(runtime.now().getTime() + ms)
+  const progress = { told: 0 }
   try {
     const network = await networkOf(runtime, app, identity)
     const address = await openSubject(runtime, runtime.db, identity.subjectSealed)
-    const news = await readNews(runtime, app, { network, address }, watched)
-    return await tell(runtime, app, identity, { network, address }, news, later(EVERY_MS))
+    const followed = { app, identity, network, address }
+    if (watched.latestLt === null) await begin(runtime, followed, later(EVERY_MS))
+    else if (!(await goOn(runtime, followed, BigInt(watched.latestLt), later(EVERY_MS), progress)))
+      await runtime.db.transaction((tx) => updateWatched(tx, identityId, { nextAt: later(0) }))
   } catch (error) {
-    if (!(error instanceof AppError)) throw error
-    runtime.log.debug({ code: error.code, err: error.cause }, 'a wallet could not be looked at and will be again')
+    // Whatever is wrong with one wallet keeps nobody else's waiting.
+    if (error instanceof AppError)
+      runtime.log.debug({ code: error.code, err: error.cause }, 'a wallet could not be looked at and will be again')
+    else runtime.log.error({ err: error }, 'a wallet could not be looked at and will be again')
     await runtime.db.transaction((tx) => updateWatched(tx, identityId, { nextAt: later(AFTER_FAILURE_MS) }))
-    return 0
   }
+  return progress.told
 }
 
-type Wallet = { network: Network; address: string }
-
-/** What happened since the last look, oldest first; of a wallet that is new, the latest only. */
-async function readNews(runtime: Runtime, app: App, wallet: Wallet, { latestLt }: WatchedRow): Promise<Transaction[]> {
-  const api = chainApi(runtime, wallet.network)
-  const vouched = app.settings.ton.jettons
-  if (latestLt === null) {
-    const { items } = await readPage(runtime, api, wallet.address, { limit: 1, vouched })
-    return items
-  }
-  const border = BigInt(latestLt) - BigInt(MARGIN)
-  const news: Transaction[] = []
-  let before: Position | undefined
-  for (let page = 0; page < MOST_PAGES; page++) {
-    const { items, next } = await readPage(runtime, api, wallet.address, { before, limit: PAGE, vouched })
-    news.push(...items.filter(({ lt }) => BigInt(lt) > border))
-    if (!next || BigInt(next.lt) <= border) break
-    before = next
-  }
-  return news.sort(newestFirst).reverse()
+/** Follows a wallet from its latest transaction on. */
+async function begin(runtime: Runtime, followed: Followed, nextAt: Date): Promise<void> {
+  const api = chainApi(runtime, followed.network)
+  const vouched = followed.app.settings.ton.jettons
+  const { items } = await readPage(runtime, api, followed.address, { limit: 1, vouched })
+  await tell(runtime, followed, items, nextAt)
 }
 
-/** Notes each transaction and records its events in one transaction, so that it is told once and never lost, whatever happens in between. */
-function tell(
+/** Tells what happened since the last look, or some of it; whether that was all. What was told counts also where the rest fails. */
+async function goOn(
   runtime: Runtime,
-  app: App,
-  identity: IdentityRow,
-  wallet: Wallet,
-  news: Transaction[],
+  followed: Followed,
+  latestLt: bigint,
   nextAt: Date,
-): Promise<number> {
-  const identityId = identity.id
-  return runtime.db.transaction(async (tx) => {
-    await tx.lock(`watch wallet ${identityId}`)
-    const row = await findWatched(tx, identityId)
-    if (!row) return 0
-    const latest = news.at(-1)?.lt ?? row.latestLt ?? '0'
-    // What happened before anybody followed the wallet is history, not news.
-    if (row.sinceLt === null) {
-      await updateWatched(tx, identityId, { sinceLt: latest, latestLt: latest, nextAt })
-      return 0
-    }
-    const current = (await appIn(runtime, tx, app.id)) ?? app
-    let told = 0
-    for (const transaction of news) {
-      if (BigInt(transaction.lt) <= BigInt(row.sinceLt)) continue
-      const hash = Buffer.from(transaction.hash, 'hex')
-      if (!(await noteSeen(tx, { identityId, hash, lt: Number(transaction.lt) }))) continue
-      for (const transfer of transaction.transfers) {
-        if (!isTold(transaction, transfer)) continue
-        await recordEvent(runtime, tx, eventOf(current, identity.userId, wallet, transaction, transfer))
-      }
-      told++
-    }
-    const furthest = BigInt(latest) > BigInt(row.latestLt ?? '0') ? latest : row.latestLt!
-    await updateWatched(tx, identityId, { latestLt: furthest, nextAt })
-    await forgetSeen(tx, identityId, Number(furthest) - 2 * MARGIN)
-    return told
-  })
-}
-
-/** Not what failed, not the letters around a jetton, and no jetton that anybody can send to anybody with an advertisement for a name. */
-function isTold({ success }: Transaction, { kind, amount, asset }: Transfer): boolean {
-  return success && kind !== 'jetton_message' && amount !== '0' && (asset.type === 'ton' || asset.verified)
-}
-
-function eventOf(app: App, userId: number, wallet: Wallet, transaction: Transaction, transfer: Transfer) {
-  const sent = transfer.direction === 'out'
-  const shown = (address: string | null) =>
-    address ? formatAddress(address, { bounceable: false, testOnly: wallet.network === '-3' }) : ''
-  const other = shown(sent ? transfer.to : transfer.from)
-  return {
-    app,
-    type: sent ? 'txn.sent' : 'txn.received',
-    userId,
-    time: String(Math.floor(transaction.at.getTime() / 1000)),
-    content: {
-      // TON's number among coin types (SLIP-44).
-      bip44: '607',
-      chainId: wallet.network,
-      txnHash: transaction.hash,
-      symbol: transfer.asset.symbol,
-      amount: scaled(transfer.amount, transfer.asset.decimals),
-      walletAddress: shown(wallet.address),
-      otherWallet: other,
-      ...(sent ? { to: other } : { from: other }),
-    },
+  progress: { told: number },
+): Promise<boolean> {
+  const { id } = followed.identity
+  let begun = walks.get(runtime)
+  if (!begun) walks.set(runtime, (begun = new Map<number, Walk>()))
+  const walk = begun.get(id) ?? startWalk(latestLt - BigInt(MARGIN))
+  begun.set(id, walk)
+  for (let taken = 0; taken < STEPS_A_ROUND && !runtime.stopping; taken++) {
+    const news = await step(runtime, walk, followed, followed.app.settings.ton.jettons)
+    if (!news) continue
+    progress.told += await tell(runtime, followed, news, nextAt)
+    walk.pages.pop()
+    if (walk.pages.length > 0) continue
+    begun.delete(id)
+    return true
   }
-}
-
-/** 459769830 of 9 decimals → 0.45976983 */
-export function scaled(amount: string, decimals: number): string {
-  const digits = amount.padStart(decimals + 1, '0')
-  const whole = digits.slice(0, digits.length - decimals)
-  const fraction = decimals === 0 ? '' : digits.slice(-decimals).replace(/0+$/, '')
-  return fraction ? `${whole}.${fraction}` : whole
+  return false
 }

@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import { countedPageOf, instant, MOST_COUNTED, page, pageInput, placeOf } from '#server/console/page.ts'
+import { countedPageOf, instant, instantInput, MOST_COUNTED, page, pageInput, placeOf } from '#server/console/page.ts'
 import { procedure, rest, router } from '#server/console/trpc.ts'
 import { AppError } from '#server/error.ts'
 import { recordAudit } from '#server/operator/audit.ts'
@@ -123,6 +123,8 @@ export const usersRouter = router({
           .optional()
           .describe('User id, Telegram id, @username, wallet address, e-mail address or SSO subject'),
         status: z.enum(['active', 'blocked']).optional(),
+        createdFrom: instantInput.optional(),
+        createdTo: instantInput.optional(),
       }),
     )
     .output(countedPageOf(userItem))
@@ -133,6 +135,8 @@ export const usersRouter = router({
         appId: input.appId === undefined ? undefined : (runtime.vault.ids.parse('app', input.appId) ?? -1),
         ids: found?.userIds,
         blocked: input.status === undefined ? undefined : input.status === 'blocked',
+        createdFrom: input.createdFrom,
+        createdTo: input.createdTo,
         only: ctx.operator.appIds,
       }
       const [rows, total] = await Promise.all([

@@ -32,7 +32,7 @@ export function linkRoutes(runtime: Runtime, body: RequestHandler[]): Router {
     const access = await authenticate(runtime, request, response)
     const input = parse(linkConfirmation, request.body)
     const origin = originOf(runtime, request)
-    const { user, profile, absorbed } = await guess(runtime, access.app, origin, () =>
+    const { user, profile, absorbed } = await guess(runtime, access, origin, () =>
       inTurn(runtime, access, () => confirmLink(runtime, access, input, origin)),
     )
     const { id: userId, createdAt } = user

@@ -1,4 +1,4 @@
-import { and, asc, count, eq, gt, inArray, isNotNull, isNull, max } from 'drizzle-orm'
+import { and, asc, count, eq, gt, gte, inArray, isNotNull, isNull, lte, max } from 'drizzle-orm'
 import { byAge, type Place } from '#server/db/byAge.ts'
 import type { Reader } from '#server/db/database.ts'
 import { apps, identities, sessions, users } from '#server/db/schema.ts'
@@ -41,6 +41,8 @@ export type UserFilter = {
   appId?: number | undefined
   ids?: number[] | undefined
   blocked?: boolean | undefined
+  createdFrom?: Date | undefined
+  createdTo?: Date | undefined
   only?: number[] | undefined
 }
 
@@ -50,6 +52,8 @@ const usersWhere = (filter: UserFilter) =>
     filter.only ? inArray(users.appId, filter.only.length > 0 ? filter.only : [-1]) : undefined,
     filter.ids ? inArray(users.id, filter.ids.length > 0 ? filter.ids : [-1]) : undefined,
     filter.blocked === undefined ? undefined : filter.blocked ? isNotNull(users.blockedAt) : isNull(users.blockedAt),
+    filter.createdFrom ? gte(users.createdAt, filter.createdFrom) : undefined,
+    filter.createdTo ? lte(users.createdAt, filter.createdTo) : undefined,
   )
 
 /** Users, newest first, each with its app; `before` is the last of the page before. */

@@ -61,6 +61,8 @@ const filterInput = {
   createdTo: instantInput.optional(),
   activeFrom: instantInput.optional(),
   activeTo: instantInput.optional(),
+  endedFrom: instantInput.optional(),
+  endedTo: instantInput.optional(),
 }
 const filterShape = z.strictObject(filterInput)
 

@@ -33,6 +33,8 @@ export type SessionFilter = {
   createdTo?: Date | undefined
   activeFrom?: Date | undefined
   activeTo?: Date | undefined
+  endedFrom?: Date | undefined
+  endedTo?: Date | undefined
   /** Apps the asking operator may see; undefined is all. */
   only?: number[] | undefined
 }
@@ -62,6 +64,8 @@ export function sessionsWhere(filter: SessionFilter, now: Date): SQL | undefined
       : undefined,
     filter.createdFrom ? gte(sessions.createdAt, filter.createdFrom) : undefined,
     filter.createdTo ? lte(sessions.createdAt, filter.createdTo) : undefined,
+    filter.endedFrom ? gte(sessions.endedAt, filter.endedFrom) : undefined,
+    filter.endedTo ? lte(sessions.endedAt, filter.endedTo) : undefined,
     filter.activeFrom
       ? and(gte(sessions.activeMinute, minute(filter.activeFrom)), gte(sessions.lastActiveAt, filter.activeFrom))
       : undefined,

@@ -24,7 +24,7 @@ export function signatureRoutes(runtime: Runtime, body: RequestHandler[]): Route
     const access = await authenticate(runtime, request, response)
     const input = parse(signatureChange, request.body)
     const origin = originOf(runtime, request)
-    await guess(runtime, access.app, origin, () =>
+    await guess(runtime, access, origin, () =>
       inTurn(runtime, access, () => setSignature(runtime, access, input, origin)),
     )
     sendNothing(response)
@@ -35,7 +35,7 @@ export function signatureRoutes(runtime: Runtime, body: RequestHandler[]): Route
     const access = await authenticate(runtime, request, response)
     const input = parse(signatureCheck, request.body)
     const origin = originOf(runtime, request)
-    await guess(runtime, access.app, origin, () =>
+    await guess(runtime, access, origin, () =>
       inTurn(runtime, access, () => verifySignature(runtime, access, input, origin)),
     )
     sendJson(response, { valid: true })
@@ -46,7 +46,7 @@ export function signatureRoutes(runtime: Runtime, body: RequestHandler[]): Route
     const access = await authenticate(runtime, request, response)
     const input = parse(questionsChange, request.body)
     const origin = originOf(runtime, request)
-    await guess(runtime, access.app, origin, () =>
+    await guess(runtime, access, origin, () =>
       inTurn(runtime, access, () => changeQuestions(runtime, access, input, origin)),
     )
     sendNothing(response)
@@ -65,7 +65,7 @@ export function signatureRoutes(runtime: Runtime, body: RequestHandler[]): Route
     const access = await authenticate(runtime, request, response)
     const input = parse(resetConfirmation, request.body)
     const origin = originOf(runtime, request)
-    await guess(runtime, access.app, origin, () =>
+    await guess(runtime, access, origin, () =>
       inTurn(runtime, access, () => confirmReset(runtime, access, input, origin)),
     )
     sendNothing(response)

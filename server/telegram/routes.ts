@@ -7,6 +7,7 @@ import { originOf } from '#server/http/authenticate.ts'
 import { jsonOf } from '#server/http/body.ts'
 import type { Runtime } from '#server/runtime.ts'
 import { attempt } from '#server/traffic/attempt.ts'
+import { claimOf } from './claim.ts'
 import { telegramLogin, telegramLoginInput } from './login.ts'
 
 /** A person signs in by what Telegram says of them. */
@@ -17,9 +18,10 @@ export function telegramSignIn(runtime: Runtime): Handler {
     setQuota(response, await runtime.limits.signIn(app, limitKey(origin.ip)))
     const input = parse(telegramLoginInput, await jsonOf(request))
     const proof = 'initData' in input ? /(?:^|&)hash=([0-9a-f]{64})(?:&|$)/.exec(input.initData)?.[1] : undefined
+    const claim = claimOf(input)
     sendJson(
       response,
-      await attempt(runtime, { app, method: 'telegram', ...origin, proof, request }, () =>
+      await attempt(runtime, { app, method: 'telegram', ...origin, proof, claim, request }, () =>
         telegramLogin(runtime, app, input, origin),
       ),
     )

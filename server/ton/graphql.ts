@@ -80,7 +80,7 @@ async function openCall(runtime: Runtime, request: Request, response: Response):
       const { callsPerAddress } = app.settings.rateLimits
       setQuota(response, await (limit === 'signIn' ? limits.signIn(app, key) : limits.call(key, callsPerAddress)))
     },
-    attempt: (method, work) => attempt(runtime, { app, method, ...origin, request }, work),
+    attempt: (method, claim, work) => attempt(runtime, { app, method, ...origin, claim, request }, work),
     access: () => (access ??= authenticate()),
   }
 }

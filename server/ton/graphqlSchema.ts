@@ -15,7 +15,7 @@ import type { Access } from '#server/token/verifyAccess.ts'
 import { parseAddress } from './address.ts'
 import { tonLogin } from './login.ts'
 import { createNonce } from './nonce.ts'
-import { signedNonce } from './prove.ts'
+import { claimedAddress, signedNonce } from './prove.ts'
 
 /** One HTTP request, as the resolvers know it. */
 export type Call = {
@@ -24,8 +24,8 @@ export type Call = {
   origin: Origin
   /** Counts a field against a rate limit; each alias is one. @throws AppError rate_limited */
   charge: (limit: 'signIn' | 'call') => Promise<void>
-  /** Runs one try at a way in, watched (traffic/attempt.ts). */
-  attempt: <T>(method: 'ton' | 'nonce', work: () => Promise<T>) => Promise<T>
+  /** Runs one try at a way in, watched (traffic/attempt.ts). @param claim the address that it says it is of */
+  attempt: <T>(method: 'ton' | 'nonce', claim: string | undefined, work: () => Promise<T>) => Promise<T>
   /** Who the bearer token speaks for. @throws AppError as `verifyAccess` */
   access: () => Promise<Access>
 }
@@ -159,13 +159,13 @@ type Resolver<A> = (parent: unknown, args: A, context: Context) => Promise<unkno
 const generateNonce: Resolver<{ address?: string | null }> = async (_parent, { address }, { call }) => {
   await call.charge('signIn')
   const raw = address == null ? undefined : parseAddress(address)
-  return call.attempt('nonce', () => createNonce(call.runtime, call.app, raw))
+  return call.attempt('nonce', raw, () => createNonce(call.runtime, call.app, raw))
 }
 
 const getToken: Resolver<Arguments> = async (_parent, { request }, { call }) => {
   await call.charge('signIn')
   const proof = parse(signedNonce, withoutNulls(request))
-  return call.attempt('ton', () => tonLogin(call.runtime, call.app, proof, call.origin))
+  return call.attempt('ton', claimedAddress(proof), () => tonLogin(call.runtime, call.app, proof, call.origin))
 }
 
 const refreshInput = z.strictObject({ token: z.string().min(1).max(5_000) })

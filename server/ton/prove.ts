@@ -49,6 +49,17 @@ export const walletProof = z.union(
 )
 export type WalletProof = z.infer<typeof walletProof>
 
+/** The address that a proof says it is of, before anything of it is checked; undefined where none is named or it cannot be read. */
+export function claimedAddress(proof: WalletProof): string | undefined {
+  const named = 'account' in proof ? proof.account.address : proof.address
+  try {
+    return named === undefined ? undefined : parseAddress(named)
+  } catch {
+    // Whoever checks the proof says what is wrong with it.
+    return undefined
+  }
+}
+
 /** A wallet whose owner has just signed a nonce of ours; `consume` uses the nonce up in the transaction that acts on it. */
 export type ProvedWallet = { proof: Proof; consume: (tx: Transaction, now: Date) => Promise<void> }
 

@@ -11,7 +11,7 @@ import { attempt } from '#server/traffic/attempt.ts'
 import { parseAddress } from './address.ts'
 import { tonLogin } from './login.ts'
 import { createNonce } from './nonce.ts'
-import { walletProof } from './prove.ts'
+import { claimedAddress, walletProof } from './prove.ts'
 
 const nonceInput = z.strictObject({ address: z.string().min(1).max(80).optional() })
 
@@ -23,7 +23,7 @@ export function tonNonce(runtime: Runtime): Handler {
     setQuota(response, await runtime.limits.signIn(app, limitKey(origin.ip)))
     const { address } = parse(nonceInput, await jsonOf(request))
     const raw = address === undefined ? undefined : parseAddress(address)
-    const nonce = await attempt(runtime, { app, method: 'nonce', ...origin, request }, () =>
+    const nonce = await attempt(runtime, { app, method: 'nonce', ...origin, claim: raw, request }, () =>
       createNonce(runtime, app, raw),
     )
     sendJson(response, nonce, 201)
@@ -37,7 +37,7 @@ export function tonSignIn(runtime: Runtime): Handler {
     const origin = originOf(runtime, request)
     setQuota(response, await runtime.limits.signIn(app, limitKey(origin.ip)))
     const proof = parse(walletProof, await jsonOf(request))
-    const login = await attempt(runtime, { app, method: 'ton', ...origin, request }, () =>
+    const login = await attempt(runtime, { app, method: 'ton', ...origin, claim: claimedAddress(proof), request }, () =>
       tonLogin(runtime, app, proof, origin),
     )
     sendJson(response, login)

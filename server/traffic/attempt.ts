@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import { toAppError } from '#server/error.ts'
 import type { Runtime } from '#server/runtime.ts'
 import type { Login } from '#server/session/signIn.ts'
-import type { Method, Try } from './watch.ts'
+import type { Method, Try } from './try.ts'
 
 /** The header that brings a solved challenge. */
 const SOLUTION = 'gatehouse-challenge'

@@ -1,7 +1,7 @@
 import type { App } from '#server/app/app.ts'
 import { toAppError } from '#server/error.ts'
 import type { Runtime } from '#server/runtime.ts'
-import type { Try } from './watch.ts'
+import type { Try } from './try.ts'
 
 /** What is answered to who does not know it, and to who has tried too often. */
 const WRONG = new Set(['code_invalid', 'signature_wrong', 'locked'])
@@ -13,11 +13,11 @@ const WRONG = new Set(['code_invalid', 'signature_wrong', 'locked'])
  */
 export async function guess<T>(
   { traffic }: Runtime,
-  app: App,
+  { app, session }: { app: App; session: { userId: number } },
   origin: { ip: string; userAgent: string | undefined },
   work: () => Promise<T>,
 ): Promise<T> {
-  const tried: Try = { app, method: 'code', ...origin }
+  const tried: Try = { app, method: 'code', ...origin, claim: String(session.userId) }
   await traffic.admit(tried)
   try {
     return await work()

@@ -11,7 +11,7 @@ import {
   type FindingRow,
   type TryRow,
 } from './store.ts'
-import type { Try } from './watch.ts'
+import type { Try } from './try.ts'
 
 const EVERY_MS = 1_000
 /** Addresses an hour of which each is written; who comes from more is counted by network. */

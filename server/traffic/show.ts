@@ -3,7 +3,7 @@ import { instant } from '#server/console/page.ts'
 import type { Runtime } from '#server/runtime.ts'
 import { answers, detectorNames, detectors, type DetectorName } from './detectors.ts'
 import type { BlockRow, FindingRow } from './store.ts'
-import type { Stop } from './watch.ts'
+import type { Stop } from './try.ts'
 
 export const blockItem = z.object({
   id: z.string(),

@@ -210,6 +210,22 @@ const sums = {
   stopped: sql<number>`sum(${tries.stopped})`.mapWith(Number),
 }
 
+/** Whether anybody signed in at an address or in a network since an hour. */
+export async function hasSucceeded(
+  db: Reader,
+  appId: number,
+  { kind, value }: { kind: 'address' | 'network'; value: string },
+  sinceHour: number,
+): Promise<boolean> {
+  const place = kind === 'address' ? tries.address : tries.network
+  const rows = await db
+    .select({ hour: tries.hour })
+    .from(tries)
+    .where(and(eq(place, value), gte(tries.hour, sinceHour), eq(tries.appId, appId), gt(tries.succeeded, 0)))
+    .limit(1)
+  return rows.length > 0
+}
+
 /** The networks with the most failed and stopped tries. */
 export function worstNetworks(db: Reader, filter: TriesFilter, limit: number) {
   return db

@@ -84,6 +84,7 @@ test.each([
   ['a moment before there was a chain', pageOf([transaction({ now: -5 })])],
   ['no moment', pageOf([transaction({ now: null })])],
   ['a logical time with a fraction', pageOf([transaction({ lt: '1.5' })])],
+  ['a logical time beyond all bounds', pageOf([transaction({ lt: '9'.repeat(20) })])],
   ['no hash', pageOf([transaction({ hash: null })])],
   ['a hole', pageOf([null])],
   [

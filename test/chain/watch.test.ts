@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { changeApp } from '../../server/app/change.ts'
-import { scaled, watchWallets } from '../../server/chain/watch.ts'
+import { scaled } from '../../server/chain/tell.ts'
+import { watchWallets } from '../../server/chain/watch.ts'
 import { cliActor } from '../../server/operator/audit.ts'
 import { newEndpoint } from '../support/events.ts'
 import { startReceiver } from '../support/receiver.ts'

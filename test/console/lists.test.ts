@@ -124,3 +124,25 @@ test('an operator corrects what a person says of themselves, and only that', asy
   expect(entry).toMatchObject({ target: { kind: 'user', id: user.id }, after: { changed: ['name'] } })
   expect(JSON.stringify((await get('/audit')).body)).not.toContain('ada@example.com')
 })
+
+test('people by when they came, and sessions by when they ended', async () => {
+  const start = server.clock.now.getTime() - 3 * 60_000
+  const within = (from: number, to: number, kind: string) =>
+    `${kind}From=${new Date(start + from * 1000).toISOString()}&${kind}To=${new Date(start + to * 1000).toISOString()}`
+  const labels = async (path: string) =>
+    ((await get(path)).body['items'] as Record<string, any>[]).map((item) => item['label'] ?? item['user'].label)
+  const [first, second, third] = (await labels('/users?sort=createdAt')).slice(0, 3)
+  expect(await labels(`/users?${within(0, 59, 'created')}`)).toEqual([first])
+  expect(await labels(`/users?${within(60, 180, 'created')}`)).toEqual([third, second])
+  expect((await get(`/users?${within(60, 180, 'created')}`)).body['total']).toBe(2)
+
+  const token = await operatorToken(server, 'owner', 'ender@example.com')
+  const live = (await get('/sessions?status=active&sort=createdAt')).body['items'] as { id: string }[]
+  for (const { id } of live.slice(0, 2)) {
+    await call(server, 'POST', `/api/v1/sessions/${id}/revoke`, { token, body: {} })
+    server.clock.pass(60)
+  }
+  expect(await labels(`/sessions?status=ended&${within(180, 239, 'ended')}`)).toEqual([first])
+  expect(await labels(`/sessions?status=ended&${within(240, 300, 'ended')}`)).toEqual([second])
+  expect((await get('/sessions?endedFrom=yesterday')).status).toBe(400)
+})

@@ -1,3 +1,5 @@
+import { solveChallenge } from 'altcha-lib'
+import { deriveKey } from 'altcha-lib/algorithms/sha'
 import type { App } from '../../server/app/app.ts'
 import { bearer, operatorToken } from './operator.ts'
 import { call, startServer, type Answer, type TestServer } from './server.ts'
@@ -41,7 +43,17 @@ export const forge = (world: Watched, id: number, ip: string, headers: Record<st
     headers,
   )
 
-export const nonce = (world: Watched, ip: string) => post(world, '/v1/apps/quest/ton/nonce', ip, {})
+/** A client that knows challenges: it solves what it is asked to, and tries once more. */
+export async function solving(tryOnce: (headers: Record<string, string>) => Promise<Answer>): Promise<Answer> {
+  const answer = await tryOnce({})
+  if (answer.status !== 428) return answer
+  const { challenge } = answer.body as { challenge: Parameters<typeof solveChallenge>[0]['challenge'] }
+  const solution = await solveChallenge({ challenge, deriveKey })
+  return tryOnce({ 'gatehouse-challenge': Buffer.from(JSON.stringify({ challenge, solution })).toString('base64') })
+}
+
+export const nonce = (world: Watched, ip: string, address?: string) =>
+  post(world, '/v1/apps/quest/ton/nonce', ip, { ...(address !== undefined && { address }) })
 
 export const manage = (world: Watched, method: string, path: string, body?: unknown): Promise<Answer> =>
   call(world.server, method, `/api/v1${path}`, { headers: world.operator, ...(body !== undefined && { body }) })

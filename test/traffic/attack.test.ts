@@ -114,8 +114,9 @@ describe('within a minute', () => {
     const body = { id, address, stateInit, signedMessage: signNonce(wallet, text) }
     const replay = await inTurn(100, () => post(world, '/v1/apps/quest/ton/login', '203.0.113.60', body))
     expect(lost(replay)).toBe(0.99)
-    expect(stopped(replay)).toBeGreaterThanOrEqual(75)
-    expect(await detectorsOf(world)).toEqual(['spent_proofs'])
+    // Somebody signed in there: in their name a few more are let through, as many as a person needs.
+    expect(stopped(replay)).toBeGreaterThanOrEqual(65)
+    expect(await findings(world)).toMatchObject([{ detector: 'spent_proofs', answer: 'challenge' }])
   })
 
   test('one person in many places is told, and nothing is done to them', async () => {
@@ -217,7 +218,7 @@ test('a block ends by itself, and the next one lasts longer', async () => {
     const wait = Number(answers.at(-1)!.headers.get('retry-after'))
     waits.push(wait)
     world.server.clock.pass(wait)
-    expect((await signIn(world, 2, '203.0.113.9')).status).toBe(200)
+    expect((await nonce(world, '203.0.113.9')).status).toBe(201)
     world.server.clock.pass(120)
   }
   expect(waits).toEqual([60, 240, 960])

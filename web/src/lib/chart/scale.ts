@@ -4,11 +4,11 @@ import { count } from '../format.ts'
 export type Row = { at: string; values: (number | null)[] }
 export type Series = { label: string; color: string; kind: 'bar' | 'line' }
 
-/** The next round number above, so that the axis has short labels. */
+/** The next round number above whose half is round too, so that the axis has short labels. */
 export function roundUp(most: number, least = 4): number {
   const top = Math.max(most, least)
   const size = 10 ** Math.floor(Math.log10(top))
-  return [1, 2, 2.5, 5, 10].map((step) => step * size).find((step) => step >= top)!
+  return [1, 2, 4, 6, 8, 10].map((step) => step * size).find((step) => step >= top)!
 }
 
 const two = (n: number) => String(n).padStart(2, '0')

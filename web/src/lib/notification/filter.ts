@@ -1,8 +1,8 @@
 import type { NotificationFilter } from '../api.ts'
 import { apps } from '../apps.svelte.ts'
 import { shorten, utc } from '../format.ts'
-import { ranges, since } from '../session/filter.ts'
 import { param } from '../url.ts'
+import { when } from '../when.ts'
 import { channelOptions, statusOptions } from './look.ts'
 
 const oneOf = (value: string | undefined, options: { value: string }[]) =>
@@ -12,6 +12,7 @@ const moment = (value: string | undefined) =>
 
 /** The filter as the address bar says it; what nobody set is left out. */
 export function notificationFilter(): NotificationFilter {
+  const chosen = when('when')
   const filter = {
     appId: param('app'),
     type: param('type'),
@@ -20,14 +21,14 @@ export function notificationFilter(): NotificationFilter {
     channel: oneOf(param('channel'), channelOptions),
     endpointId: param('endpoint'),
     q: param('q'),
-    from: since(param('when')) ?? moment(param('from')),
-    to: moment(param('to')),
+    from: chosen.from ?? moment(param('from')),
+    to: chosen.to ?? moment(param('to')),
   }
   return Object.fromEntries(Object.entries(filter).filter(([, value]) => value !== undefined)) as NotificationFilter
 }
 
 /** What the filter is called while time passes: the range ("24h"), not the moment it began, or every look would be another list. */
-export const filterKey = () => ({ ...notificationFilter(), from: param('when') ?? param('from') })
+export const filterKey = () => ({ ...notificationFilter(), from: param('when') ?? param('from'), to: param('to') })
 
 export function chips() {
   const names = ['app', 'user', 'endpoint', 'from', 'to'] as const
@@ -43,8 +44,6 @@ export function chips() {
     return value ? [{ name, text: words[name](value) }] : []
   })
 }
-
-export { ranges }
 
 /** The list as one sees it, for a terminal. */
 export function asCurl(filter: NotificationFilter): string {

@@ -2,23 +2,14 @@ import type { SessionFilter } from '../api.ts'
 import { apps } from '../apps.svelte.ts'
 import { shorten } from '../format.ts'
 import { param } from '../url.ts'
+import { when, whenWords } from '../when.ts'
 import { endReasons, methodWord } from '../words.ts'
-
-export const ranges = [
-  { value: '', label: 'Any time' },
-  { value: '1h', label: 'Last hour' },
-  { value: '24h', label: 'Last 24 hours' },
-  { value: '7d', label: 'Last 7 days' },
-  { value: '30d', label: 'Last 30 days' },
-]
-const seconds: Record<string, number> = { '1h': 3600, '24h': 86_400, '7d': 604_800, '30d': 2_592_000 }
-export const since = (range: string | undefined) =>
-  range && seconds[range] ? new Date(Date.now() - seconds[range] * 1000).toISOString() : undefined
 
 const oneOf = <T extends string>(value: string | undefined, ...allowed: T[]) => allowed.find((one) => one === value)
 
 /** The filter as the address bar says it; what nobody set is left out. */
 export function sessionFilter(): SessionFilter {
+  const [created, ended] = [when('created'), when('ended')]
   const filter: SessionFilter = {
     appId: param('app'),
     userId: param('user'),
@@ -27,35 +18,37 @@ export function sessionFilter(): SessionFilter {
     reason: oneOf(param('reason'), ...endReasons.map((one) => one.value)),
     status: oneOf(param('status'), 'active', 'ended'),
     method: oneOf(param('method'), 'telegram', 'ton', 'sso'),
-    createdFrom: since(param('created')),
+    createdFrom: created.from,
+    createdTo: created.to,
+    endedFrom: ended.from,
+    endedTo: ended.to,
   }
   return Object.fromEntries(Object.entries(filter).filter(([, value]) => value !== undefined)) as SessionFilter
 }
+
+/** What the filter is called while time passes: the range ("24h"), not the moment it began, or every look would be another list. */
+export const filterKey = () => ({
+  ...sessionFilter(),
+  ...{ createdFrom: param('created'), createdTo: undefined, endedFrom: param('ended'), endedTo: undefined },
+})
 
 export const sessionSort = () =>
   oneOf(param('sort'), 'createdAt', '-createdAt', 'lastActiveAt', '-lastActiveAt') ?? '-lastActiveAt'
 
 export function chips() {
-  const [user, ip, reason, method, app, created] = ['user', 'ip', 'reason', 'method', 'app', 'created'].map((name) =>
-    param(name),
-  )
-  return [
-    ...(app ? [{ name: 'app', text: `App ${apps.name(app) ?? shorten(app)}` }] : []),
-    ...(user ? [{ name: 'user', text: `User ${shorten(user)}` }] : []),
-    ...(ip ? [{ name: 'ip', text: `IP ${ip}` }] : []),
-    ...(method ? [{ name: 'method', text: methodWord(method) }] : []),
-    ...(reason
-      ? [{ name: 'reason', text: `Ended: ${endReasons.find((one) => one.value === reason)?.word ?? reason}` }]
-      : []),
-    ...(created
-      ? [
-          {
-            name: 'created',
-            text: `Created: ${ranges.find((one) => one.value === created)?.label.toLowerCase() ?? created}`,
-          },
-        ]
-      : []),
-  ]
+  const words: Record<string, (value: string) => string> = {
+    app: (app) => `App ${apps.name(app) ?? shorten(app)}`,
+    user: (user) => `User ${shorten(user)}`,
+    ip: (ip) => `IP ${ip}`,
+    method: methodWord,
+    reason: (reason) => `Ended: ${endReasons.find((one) => one.value === reason)?.word ?? reason}`,
+    created: (range) => `Created: ${whenWords(range)}`,
+    ended: (range) => `Ended: ${whenWords(range)}`,
+  }
+  return Object.entries(words).flatMap(([name, word]) => {
+    const value = param(name)
+    return value ? [{ name, text: word(value) }] : []
+  })
 }
 
 export function asCurl(filter: SessionFilter): string {

@@ -1,0 +1,139 @@
+import { AppError } from '#server/error.ts'
+import type { Book } from './book.ts'
+import type { Challenges } from './challenge.ts'
+import type { Entry } from './lists.ts'
+import type { Measure, Measures } from './measures.ts'
+import type { Finding, Notes } from './notes.ts'
+import { deviceOf, placeOf } from './place.ts'
+import type { Residents } from './residents.ts'
+import type { Tally } from './tally.ts'
+import { codeKey, keysOf, proofKey, typistKey, type Keys, type Stop, type Try } from './try.ts'
+
+const MOST_STOPS = 500
+
+/** Lets tries pass, or not. */
+export type Admission = {
+  /** @throws AppError forbidden, rate_limited, challenge_required, login_expired */
+  admit(attempt: Try): Promise<void>
+  stops: readonly Stop[]
+}
+
+type World = {
+  book: Book
+  notes: Notes
+  measures: Measures
+  residents: Residents
+  challenges: Challenges
+  /** The last five minutes. */
+  minutes: Tally
+  now: () => Date
+}
+
+export function createAdmission({ book, notes, measures, residents, challenges, minutes, now }: World): Admission {
+  const stops: Stop[] = []
+
+  function stop(attempt: Try, detector: Stop['detector'], error: AppError): never {
+    const { app, method, ip } = attempt
+    const device = deviceOf(attempt.userAgent)
+    stops.push({ at: now(), appId: app.id, method, ip, device, code: error.code, detector })
+    if (stops.length > MOST_STOPS) stops.shift()
+    throw error
+  }
+
+  function noteStopped(finding: Finding): void {
+    finding.stopped++
+    finding.lastSeenAt = now()
+    notes.finding(finding)
+  }
+
+  async function admit(attempt: Try): Promise<void> {
+    const stale = book.refresh()
+    if (stale) await stale
+    const at = now().getTime()
+    const place = placeOf(attempt.ip)
+    const entry = book.lists().find(place, attempt.app.id, at)
+    if (entry?.effect === 'allow') return
+    const keys = keysOf(attempt.app, place)
+    // A code is typed by who has a session open: only guessing of codes stops that, and only those who have guessed.
+    if (attempt.method === 'code') {
+      const guessing = measures.get(codeKey(keys))
+      if (!guessing || guessing.until <= at || minutes.sum(typistKey(attempt), 'codes', at) === 0) return
+      return meet(attempt, guessing, at)
+    }
+    if (entry) {
+      const cause = entry.automatic ? (measures.get(keys.address) ?? measures.get(keys.network)) : undefined
+      if (cause) noteStopped(cause.finding)
+      stop(attempt, cause?.detector ?? 'block', blocked(entry, at))
+    }
+    if (measures.size() > 0) await meetAll(attempt, keys, at)
+  }
+
+  async function meetAll(attempt: Try, keys: Keys, at: number): Promise<void> {
+    const proof = proofKey(attempt)
+    const used = proof === undefined ? undefined : measures.get(proof)
+    if (used && used.until > at) await meet(attempt, used, at)
+    const around = [keys.address, keys.network].flatMap((key) => {
+      const measure = measures.get(key)
+      if (measure && measure.until <= at) measures.delete(key)
+      return measure && measure.until > at && !isNeighbour(measure, keys.address, at) ? [measure] : []
+    })
+    const surge = measures.get(keys.app)
+    // Where failures come from everywhere, only those must work that have failed themselves and never succeeded.
+    const suspect = minutes.sum(keys.address, 'failed', at) > 0 && minutes.sum(keys.address, 'succeeded', at) === 0
+    if (surge && surge.until > at && suspect) around.push(surge)
+    if (around.length === 0 || residents.isOne(attempt, keys, at)) return
+    for (const measure of around) await meet(attempt, measure, at)
+  }
+
+  /** Whoever signs in at an address of their own, while somebody else in the network fails: not whom the network's challenge is for. */
+  const isNeighbour = ({ answer, finding }: Measure, address: string, at: number): boolean =>
+    answer === 'challenge' &&
+    finding.kind === 'network' &&
+    residents.lives(address, at) &&
+    minutes.sum(address, 'failed', at) === 0
+
+  async function meet(attempt: Try, measure: Measure, at: number): Promise<void> {
+    const { detector, finding } = measure
+    switch (measure.answer) {
+      case 'watch':
+        return
+      case 'slow':
+        if (at >= measure.next) {
+          measure.next = at + 1_000
+          return
+        }
+        noteStopped(finding)
+        return stop(attempt, detector, tooMany(1))
+      case 'challenge': {
+        const { publicId } = attempt.app
+        if (attempt.solution && (await challenges.solved(attempt.solution, publicId, now()))) return
+        noteStopped(finding)
+        const challenge = await challenges.make(publicId, now())
+        const message = 'Solve the challenge and send it as Gatehouse-Challenge'
+        return stop(attempt, detector, new AppError('challenge_required', message, { details: { challenge } }))
+      }
+      case 'block':
+        noteStopped(finding)
+        if (finding.kind !== 'proof') return stop(attempt, detector, tooMany(secondsTo(measure.until, at)))
+        return stop(
+          attempt,
+          detector,
+          new AppError('login_expired', 'This login was used too often; open the app again'),
+        )
+    }
+  }
+
+  return { admit, stops }
+}
+
+export function blocked(entry: Entry, at: number): AppError {
+  if (entry.automatic && entry.expiresAt) return tooMany(secondsTo(entry.expiresAt.getTime(), at))
+  return new AppError('forbidden', 'Sign-in is not possible from your network; ask the support of this app', {
+    details: { reason: 'blocked' },
+  })
+}
+
+const secondsTo = (until: number, at: number) => Math.max(1, Math.ceil((until - at) / 1000))
+
+const tooMany = (seconds: number) =>
+  new AppError('rate_limited', `Too many tries from your network; try again in ${seconds} s`, { retryAfter: seconds })

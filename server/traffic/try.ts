@@ -1,0 +1,46 @@
+import type { App } from '#server/app/app.ts'
+import type { DetectorName } from './detectors.ts'
+import type { Place } from './place.ts'
+
+/** Ways that can be tried. */
+export type Method = 'telegram' | 'ton' | 'sso' | 'nonce' | 'link' | 'code' | 'token'
+
+export type Try = {
+  /** Number 0 where no app is known, as with a token that is none. */
+  app: Pick<App, 'id' | 'publicId'>
+  method: Method
+  ip: string
+  userAgent: string | undefined
+  /** What a proof is told by when it comes again: its own hash, which only who has the bot's token can make. */
+  proof?: string | undefined
+  /** Who it says it is, before anything is proved: of a code, whose session it is. */
+  claim?: string | undefined
+  /** A solved challenge, if one came with it. */
+  solution?: string | undefined
+}
+
+/** A try that was stopped, remembered for whoever asks why. */
+export type Stop = {
+  at: Date
+  appId: number
+  method: Method
+  ip: string
+  device: string
+  code: string
+  detector: DetectorName | 'block'
+}
+
+/** Under what a try is counted and answered. */
+export type Keys = { address: string; network: string; app: string }
+
+export const keysOf = (app: Try['app'], place: Place): Keys => ({
+  address: `${app.id} ${place.address}`,
+  network: `${app.id} ${place.network}`,
+  app: `${app.id}`,
+})
+
+export const codeKey = ({ address }: Keys): string => `code ${address}`
+/** A person's own wrong codes. */
+export const typistKey = ({ app, claim }: Try): string => `typist ${app.id} ${claim ?? ''}`
+export const proofKey = ({ app, proof }: Try): string | undefined =>
+  proof === undefined ? undefined : `proof ${app.id} ${proof}`

@@ -1,0 +1,142 @@
+import { expect, test } from 'vitest'
+import { changeApp } from '../../server/app/change.ts'
+import { cliActor } from '../../server/operator/audit.ts'
+import { checkSession } from '../support/signIn.ts'
+import { startServer, type Answer } from '../support/server.ts'
+import { findings, forge, nonce, post, signIn, solving, watched, type Watched } from '../support/traffic.ts'
+import { newWallet, signNonce, type TestWallet } from '../support/wallet.ts'
+
+/** The address of a home: a family, and one of their guests who attacks from it. */
+const home = '192.0.2.44'
+const family = [1, 2, 3, 4]
+const victim = 777
+const SECONDS = 60
+
+const refused = (answers: Answer[]) => answers.filter(({ status }) => status >= 400)
+const stopped = (answers: Answer[]) => answers.filter(({ status }) => status === 428 || status === 429)
+
+/** A minute of an attack from home, four tries a second, while each of the family signs in again and again and looks at their app. */
+async function minute(
+  world: Watched,
+  attack: (n: number) => Promise<Answer>,
+  enter: (id: number) => Promise<Answer> = (id) => signIn(world, id, home),
+) {
+  const attacks: Answer[] = []
+  const good: Answer[] = []
+  const tokens = new Map<number, string>()
+  for (let second = 0; second < SECONDS; second++) {
+    for (let n = 0; n < 4; n++) attacks.push(await attack(second * 4 + n))
+    const member = family[second % family.length]!
+    if (second % 10 < family.length) {
+      const answer = await enter(member)
+      good.push(answer)
+      if (answer.status === 200) tokens.set(member, answer.body['accessToken'] as string)
+    }
+    const token = tokens.get(member)
+    if (token !== undefined) good.push(await checkSession(world.server, token))
+    world.server.clock.pass(1)
+  }
+  return { attacks, good }
+}
+
+/** The family lives there: each signed in, hours ago. */
+async function lived(): Promise<Watched> {
+  const world = await watched()
+  for (const id of family) expect((await signIn(world, id, home)).status).toBe(200)
+  world.server.clock.pass(5 * 3600)
+  return world
+}
+
+test('who attacks a stranger from the address of a family loses every try, and the family none, without solving anything', async () => {
+  const world = await lived()
+  const { attacks, good } = await minute(world, () => forge(world, victim, home))
+  expect(refused(good)).toEqual([])
+  expect(good.length).toBeGreaterThan(60)
+  expect(refused(attacks)).toHaveLength(240)
+  expect(stopped(attacks).length).toBeGreaterThanOrEqual(210)
+  expect(await findings(world)).toMatchObject([{ detector: 'failed_proofs', value: home, answer: 'challenge' }])
+})
+
+test('who goes for the family itself from their own address loses every try; the family solves a challenge and loses none', async () => {
+  const world = await lived()
+  const { attacks, good } = await minute(
+    world,
+    (n) => forge(world, family[n % family.length]!, home),
+    (id) => solving((headers) => signIn(world, id, home, headers)),
+  )
+  expect(refused(good)).toEqual([])
+  expect(refused(attacks)).toHaveLength(240)
+  // In each one's name as many tries a minute are let through to be checked as a person needs.
+  expect(stopped(attacks).length).toBeGreaterThanOrEqual(240 - 20 - family.length * 10 * 2)
+})
+
+test('a guest who was never there before, and the family after a restart, come in by a challenge', async () => {
+  const before = await lived()
+  await before.server.runtime.traffic.flush()
+  await before.server.stop()
+  const server = await startServer({
+    databaseUrl: before.server.runtime.config.databaseUrl,
+    now: before.server.clock.now,
+    env: { GATEHOUSE_TRUST_PROXY: '127.0.0.1/32' },
+  })
+  const world = { ...before, server }
+  const { attacks, good } = await minute(
+    world,
+    () => forge(world, victim, home),
+    (id) => solving((headers) => signIn(world, id, home, headers)),
+  )
+  expect(refused(good)).toEqual([])
+  expect(refused(attacks)).toHaveLength(240)
+  expect((await signIn(world, 99, home)).status).toBe(428)
+  expect((await solving((headers) => signIn(world, 99, home, headers))).status).toBe(200)
+  // Who came in by a challenge once is known.
+  expect((await signIn(world, 99, home)).status).toBe(200)
+})
+
+const withWallet = async (world: Watched, wallet: TestWallet) => {
+  const { address, stateInit } = wallet
+  const asked = await nonce(world, home, address)
+  if (asked.status !== 201) return asked
+  const { id, nonce: text } = asked.body as { id: string; nonce: string }
+  return post(world, '/v1/apps/quest/ton/login', home, {
+    id,
+    address,
+    stateInit,
+    signedMessage: signNonce(wallet, text),
+  })
+}
+
+test('who farms nonces from there gets hardly any, and the wallets that are known there sign in as ever', async () => {
+  const world = await watched()
+  const wallets = family.map(() => newWallet())
+  for (const wallet of wallets) expect((await withWallet(world, wallet)).status).toBe(200)
+  world.server.clock.pass(5 * 3600)
+  const farmed: Answer[] = []
+  const good: Answer[] = []
+  // The limit by address goes by the real clock, in which these two minutes are a few seconds.
+  await changeApp(world.server.runtime, cliActor, world.app.id, { rateLimits: { signInPerAddress: 12_000 } })
+  for (let second = 0; second < 2 * SECONDS; second++) {
+    for (let n = 0; n < 15; n++) farmed.push(await nonce(world, home))
+    if (second % 5 === 0) good.push(await withWallet(world, wallets[(second / 5) % wallets.length]!))
+    world.server.clock.pass(1)
+  }
+  expect(refused(good)).toEqual([])
+  expect(good).toHaveLength(24)
+  expect(refused(farmed).length / farmed.length).toBeGreaterThanOrEqual(0.95)
+  // In the name of a wallet that is known there, too, there are no more than a person needs.
+  const named: Answer[] = []
+  for (let n = 0; n < 100; n++) named.push(await nonce(world, home, wallets[0]!.address))
+  expect(refused(named).length).toBeGreaterThanOrEqual(90)
+})
+
+test('who guesses codes from there is stopped, and who types their own for the first time is not', async () => {
+  const world = await lived()
+  const [attacker, member] = [await signIn(world, 66, home), await signIn(world, 1, home)]
+  const type = (session: Answer, code: string) =>
+    post(world, '/v1/me/link/confirm', home, { code }, { authorization: `Bearer ${session.body['accessToken']}` })
+  const guesses: Answer[] = []
+  for (let n = 0; n < 60; n++) guesses.push(await type(attacker, String(n).padStart(6, '0')))
+  expect(stopped(guesses).length).toBeGreaterThanOrEqual(45)
+  expect((await type(member, '123456')).body['code']).toBe('code_invalid')
+  expect((await checkSession(world.server, member.body['accessToken'] as string)).status).toBe(200)
+})
