@@ -36,7 +36,8 @@ export function checkClaims(
     { claim: 'aud', ...checkAudience(claims['aud'], expected.audiences) },
   ]
   // An address that introspects says so of a dead token, whatever else it says of it (RFC 7662 §2.2).
-  if (claims['active'] === false) checks.push({ claim: 'active', ...fails('says that the token is not valid any more') })
+  if (claims['active'] === false)
+    checks.push({ claim: 'active', ...fails('says that the token is not valid any more') })
   if (!checks.every(({ ok }) => ok)) return { subject: undefined, checks }
   return { subject: claims['sub'] as string, profile: readProfile(claims), checks }
 }

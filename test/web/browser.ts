@@ -86,7 +86,7 @@ export async function drawn(page: Page): Promise<void> {
 }
 
 /** Brings what moves or fades to its end, and what begins because of that: where a colour is inherited, one transition's end is the next one's start. */
-const still = (page: Page): Promise<void> =>
+export const still = (page: Page): Promise<void> =>
   page.evaluate(() => {
     const moving = () =>
       document.getAnimations().filter((animation) => animation.effect?.getComputedTiming().endTime !== Infinity)

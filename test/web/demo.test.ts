@@ -7,7 +7,7 @@ import { demoRoutes } from '../../server/demo/routes.ts'
 import { bearer, operatorToken } from '../support/operator.ts'
 import { startServer, type TestServer } from '../support/server.ts'
 import { audit } from './audit.ts'
-import { useBrowser, visit, type Visit } from './browser.ts'
+import { still, useBrowser, visit, type Visit } from './browser.ts'
 
 const browser = useBrowser()
 let server: TestServer
@@ -45,6 +45,7 @@ async function faultsOf({ page, complaints }: Visit, widths: number[]): Promise<
   const found: string[] = []
   for (const colorScheme of ['light', 'dark'] as const) {
     await page.emulateMedia({ colorScheme })
+    await still(page)
     found.push(...(await audit(page, widths)).map((fault) => `${colorScheme}: ${fault}`))
   }
   return [...found, ...complaints.splice(0)]
