@@ -1,4 +1,5 @@
 import { mkdtempSync } from 'node:fs'
+import type { IncomingMessage } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createApp } from '../../server/app/change.ts'
@@ -12,7 +13,7 @@ import { createOperator } from '../../server/operator/create.ts'
 import { createOperatorToken } from '../../server/operator/tokens.ts'
 import { serve } from '../../server/serve.ts'
 import { announce } from '../target.ts'
-import { botToken, DOMAIN } from '../people.ts'
+import { botToken, DOMAIN, initDataOf } from '../people.ts'
 
 /** Gatehouse as it ships, on its embedded database with synchronous=FULL, rate limits left to a gateway as for any load test. */
 const dataDir = mkdtempSync(join(tmpdir(), 'gatehouse-bench-'))
@@ -27,7 +28,6 @@ const config = loadConfig({
 })
 await migrate(config.databaseUrl)
 const runtime = createRuntime(config)
-const counting = { traffic: runtime.traffic, figures: runtime.figures }
 const telegram = { botToken }
 const ton = { domains: [DOMAIN] }
 const jwt = await createApp(runtime, cliActor, { name: 'JWT', slug: 'jwt', telegram, ton })
@@ -52,13 +52,13 @@ const { server } = await serve(createHttp(runtime), config)
 announce(server, { apiKeys, operatorToken: token, appId: jwt.publicId })
 process.on(
   'message',
-  (message: { fill?: number; figures?: number; revocations?: number; counting?: boolean; exit?: number }) => {
+  (message: { fill?: number; figures?: number; revocations?: number; tries?: number; exit?: number }) => {
     // An orderly end, for a profile to be written.
     if (message.exit) process.exit()
     if (message.fill) void fill(message.fill)
     if (message.figures) void figures(message.figures)
     if (message.revocations) void revocations(message.revocations)
-    if (message.counting !== undefined) count(message.counting)
+    if (message.tries) void tries(message.tries)
   },
 )
 
@@ -84,8 +84,27 @@ async function revocations(times: number): Promise<void> {
   process.send!({ took })
 }
 
-/** Watches and counts sign-ins, as it ships, or lets them pass unseen: the difference is what it costs. */
-function count(on: boolean): void {
-  const unseen = { ...counting.traffic, admit: () => Promise.resolve(), note: () => {} }
-  Object.assign(runtime, on ? counting : { traffic: unseen, figures: { ...counting.figures, count: () => {} } })
+/** Watches and counts so many sign-ins that do nothing else: microseconds of CPU for each, the writing down of it included. */
+async function tries(count: number): Promise<void> {
+  const [{ attempt }, { claimOf }] = await Promise.all([
+    import('../../server/traffic/attempt.ts'),
+    import('../../server/telegram/claim.ts'),
+  ])
+  const people = Array.from({ length: 20_000 }, (_, n) => {
+    const initData = initDataOf(n)
+    const proof = /hash=([0-9a-f]{64})/.exec(initData)![1]!
+    return { initData, proof, login: { user: { id: runtime.vault.ids.seal('usr', n + 1) } } }
+  })
+  const from = { ip: '127.0.0.1', userAgent: 'autocannon' }
+  const request = { headers: {} } as IncomingMessage
+  const before = process.cpuUsage()
+  for (let n = 0; n < count; n++) {
+    const { initData, proof, login } = people[n % people.length]!
+    const tried = { app: jwt, method: 'telegram' as const, ...from, proof, claim: claimOf({ initData }), request }
+    await attempt(runtime, tried, () => Promise.resolve(login))
+    if (n % 500 === 0) await new Promise(setImmediate)
+  }
+  await Promise.all([runtime.traffic.flush(), runtime.figures.flush()])
+  const { user, system } = process.cpuUsage(before)
+  process.send!({ micros: (user + system) / count })
 }

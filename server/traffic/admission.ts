@@ -75,12 +75,13 @@ export function createAdmission({ book, notes, measures, residents, challenges, 
     const around = [keys.address, keys.network].flatMap((key) => {
       const measure = measures.get(key)
       if (measure && measure.until <= at) measures.delete(key)
-      return measure && measure.until > at && !isNeighbour(measure, keys.address, at) ? [measure] : []
+      const holds = measure && measure.answer !== 'watch' && measure.until > at
+      return holds && !isNeighbour(measure, keys.address, at) ? [measure] : []
     })
     const surge = measures.get(keys.app)
     // Where failures come from everywhere, only those must work that have failed themselves and never succeeded.
     const suspect = minutes.sum(keys.address, 'failed', at) > 0 && minutes.sum(keys.address, 'succeeded', at) === 0
-    if (surge && surge.until > at && suspect) around.push(surge)
+    if (surge && surge.answer !== 'watch' && surge.until > at && suspect) around.push(surge)
     if (around.length === 0 || residents.isOne(attempt, keys, at)) return
     for (const measure of around) await meet(attempt, measure, at)
   }
