@@ -17,8 +17,8 @@ const shared = {
 export default defineConfig({
   root,
   test: {
-    // On two cores vitest would take one worker; most tests wait for a disk, a server or a browser half of their time.
-    maxWorkers: 2,
+    // On two cores vitest would take one worker; tests wait for a disk, a server or a browser half of their time.
+    maxWorkers: 3,
     // The same tests, once per engine; `npm test -- --project sqlite` runs one.
     projects: [
       {
