@@ -17,7 +17,7 @@ const shared = {
 export default defineConfig({
   root,
   test: {
-    // On two cores vitest would take one worker; tests wait for a disk, a server or a browser half of their time.
+    // On two cores vitest would take one worker; tests wait for a disk, a server or a browser a third of their time.
     maxWorkers: 3,
     // The same tests, once per engine; `npm test -- --project sqlite` runs one.
     projects: [
