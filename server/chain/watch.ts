@@ -17,6 +17,8 @@ const WALLETS_A_ROUND = 50
 const NEW_A_ROUND = 500
 /** Pages of one wallet in one round; where there are more, the next round goes on with them, so that nobody else waits. */
 const STEPS_A_ROUND = 40
+/** Walks that wait to be gone on with. */
+const MOST_WALKS = 500
 
 /** Walks that were left off in the middle. A restart forgets them: what was told by then is not told again, and what was not is found anew. */
 const walks = new WeakMap<Runtime, Map<number, Walk>>()
@@ -95,6 +97,8 @@ async function goOn(
   if (!begun) walks.set(runtime, (begun = new Map<number, Walk>()))
   const walk = begun.get(id) ?? startWalk(latestLt - BigInt(MARGIN))
   begun.set(id, walk)
+  // The oldest goes first: its wallet may have been unlinked meanwhile. Where it was not, what is left of the walk is found anew.
+  if (begun.size > MOST_WALKS) begun.delete(begun.keys().next().value!)
   for (let taken = 0; taken < STEPS_A_ROUND && !runtime.stopping; taken++) {
     const news = await step(runtime, walk, followed, followed.app.settings.ton.jettons)
     if (!news) continue

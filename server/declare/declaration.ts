@@ -68,7 +68,8 @@ function fill(value: unknown, env: NodeJS.ProcessEnv, path: (string | number)[],
   return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, fill(item, env, [...path, key], faults)]))
 }
 
-const isGroup = (value: unknown): value is Record<string, unknown> =>
+/** Whether a value has members of its own; a list counts as one value. */
+export const isGroup = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
 /** `apps[0].sessionPolicy.idleTimeout` */

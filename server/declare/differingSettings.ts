@@ -1,6 +1,7 @@
 import type { App } from '#server/app/app.ts'
 import { describe } from '#server/app/change.ts'
 import type { NewApp } from '#server/app/settings.ts'
+import { isGroup } from './declaration.ts'
 
 /** The members of an app's settings that are not as they are wanted, such as `sessionPolicy.idleTimeout`. */
 export function differingSettings(app: App, wanted: NewApp): string[] {
@@ -24,6 +25,3 @@ function leaves(tree: Record<string, unknown>, path: string[] = []): [path: stri
     return isGroup(value) ? leaves(value, [...path, key]) : [[[...path, key], value] as [string[], unknown]]
   })
 }
-
-const isGroup = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)

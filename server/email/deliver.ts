@@ -3,11 +3,11 @@ import type { Runtime } from '#server/runtime.ts'
 import { composeSource } from './compose.ts'
 import { openContent, sealContent } from './content.ts'
 import { countMail } from './count.ts'
-import { discard, isDecoy } from './decoy.ts'
+import { isDecoy } from './decoy.ts'
 import { nextTry } from './schedule.ts'
 import type { Sent, Smtp } from './smtp.ts'
 import { settle } from './settle.ts'
-import { findSuppression, insertAttempt, updateLeased, type EmailRow } from './store.ts'
+import { deleteLeased, findSuppression, insertAttempt, updateLeased, type EmailRow } from './store.ts'
 import { suppress } from './suppress.ts'
 import { tellFallback } from './tellFallback.ts'
 import { writeLetter } from './write.ts'
@@ -25,7 +25,7 @@ export async function deliver(runtime: Runtime, smtp: Smtp | undefined, row: Ema
     runtime.log.error({ err: error, email: runtime.vault.ids.seal('eml', row.id) }, 'a mail failed on our side')
     const change = again(runtime, row, { outcome: 'again', response: 'Something failed on our side; see the log' })
     await runtime.db
-      .transaction((tx) => (isDecoy(runtime, row) ? discard(tx, row) : settle(runtime, tx, row, change)))
+      .transaction((tx) => (isDecoy(runtime, row) ? deleteLeased(tx, row) : settle(runtime, tx, row, change)))
       .catch((error: unknown) => runtime.log.error({ err: error }, 'that a mail failed could not be written down'))
   }
 }
@@ -35,7 +35,7 @@ async function attempt(runtime: Runtime, smtp: Smtp | undefined, row: EmailRow):
   const began = runtime.now()
   const decoy = isDecoy(runtime, row)
   const end = async (change: End & Partial<EmailRow>) => {
-    if (decoy) return void (await db.transaction((tx) => discard(tx, row)))
+    if (decoy) return void (await db.transaction((tx) => deleteLeased(tx, row)))
     const ended = { ...over, finishedAt: runtime.now(), ...change }
     if (await db.transaction((tx) => settle(runtime, tx, row, ended))) countMail(runtime, row.appId, change.status)
   }

@@ -6,12 +6,14 @@ const MOST_MS = 500
 const FEW_STEPS = 500_000
 
 const script = new Script('work()')
-let current: () => unknown = () => undefined
+const nothing = (): unknown => undefined
+let current = nothing
 const context = createContext({ work: () => current() })
 
 /**
- * Does something that the input of strangers could make last for ever, as a schema does whose references double with each level, and stops it after a
- * quarter of a second. A watch costs a fifth of a millisecond.
+ * Does something that the input of strangers could make last for ever, as a schema does whose references double with each level, and stops it after half
+ * a second. A watch costs a fifth of a millisecond.
+ * @param timeout milliseconds
  * @returns undefined when it was stopped, or turned in circles
  */
 export function inTime<T>(work: () => T, timeout = MOST_MS): { result: T } | undefined {
@@ -22,6 +24,8 @@ export function inTime<T>(work: () => T, timeout = MOST_MS): { result: T } | und
     if (error instanceof RangeError || (error as { code?: string }).code === 'ERR_SCRIPT_EXECUTION_TIMEOUT')
       return undefined
     throw error
+  } finally {
+    current = nothing
   }
 }
 
