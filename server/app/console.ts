@@ -2,8 +2,8 @@ import * as z from 'zod'
 import {
   assertAhead,
   countedPageOf,
+  expiryInput,
   instant,
-  instantInput,
   MOST_COUNTED,
   inOrder,
   page,
@@ -232,7 +232,7 @@ export const apiKeysRouter = router({
           .array(z.enum(apiKeyScopes))
           .min(1)
           .default([...apiKeyScopes]),
-        expiresAt: instantInput.optional(),
+        expiresAt: expiryInput.optional(),
       }),
     )
     .output(keyShape.extend({ key: z.string() }))

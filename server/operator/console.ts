@@ -4,6 +4,7 @@ import {
   assertAhead,
   countedPageOf,
   instant,
+  expiryInput,
   instantInput,
   MOST_COUNTED,
   inOrder,
@@ -240,7 +241,7 @@ export const operatorTokensRouter = router({
 
   create: procedure('view')
     .meta(rest('POST', '/operator-tokens', 'Operators', 'Make an API token with your own role; it is shown once'))
-    .input(z.strictObject({ name: tokenName, expiresAt: instantInput.optional() }))
+    .input(z.strictObject({ name: tokenName, expiresAt: expiryInput.optional() }))
     .output(z.object({ id: z.string(), token: z.string() }))
     .mutation(async ({ ctx, input }) => {
       assertAhead(ctx.runtime.now(), input.expiresAt)

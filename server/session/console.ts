@@ -66,6 +66,9 @@ const filterInput = {
 }
 const filterShape = z.strictObject(filterInput)
 
+/** Where a page begins: id, milliseconds and minute of the last use, each no larger than its column holds. */
+const position = z.tuple([z.int(), z.int().min(0).max(Date.UTC(9999, 0)), z.int32().min(0)])
+
 /** One session as the console lists it. */
 export async function showSession(runtime: Runtime, row: ListedSession): Promise<SessionItem> {
   const { ids } = runtime.vault
@@ -130,11 +133,11 @@ export const sessionsRouter = router({
     .query(async ({ ctx, input }) => {
       const { runtime } = ctx
       const { limit, cursor, sort, ...filter } = input
-      const position = readCursor(z.tuple([z.number().int(), z.number().int(), z.number().int()]), cursor)
+      const after = readCursor(position, cursor)
       const where = sessionsWhere(await readFilter(runtime, ctx.operator, filter), runtime.now())
       const rows = await listSessions(runtime.db, where, {
         sort,
-        after: position && { id: position[0], lastActiveAt: new Date(position[1]), activeMinute: position[2] },
+        after: after && { id: after[0], lastActiveAt: new Date(after[1]), activeMinute: after[2] },
         limit: limit + 1,
       })
       const listed = page(

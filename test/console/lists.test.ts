@@ -5,13 +5,17 @@ import { signInWithTelegram, telegramApp } from '../support/signIn.ts'
 import { person } from '../support/telegram.ts'
 
 /** Every list of the management API, as its own description names them: what answers items and takes a limit. */
-async function listsOf(server: TestServer, appId: string): Promise<{ path: string; sorts: string[] }[]> {
+async function listsOf(
+  server: TestServer,
+  appId: string,
+): Promise<{ path: string; sorts: string[]; moments: string[] }[]> {
   const { paths } = (await call(server, 'GET', '/api/openapi.json')).body
   return Object.entries<any>(paths).flatMap(([path, { get }]) => {
     const parameters = (get?.parameters ?? []) as { name: string; schema: { enum?: string[]; const?: string } }[]
     if (!parameters.some(({ name }) => name === 'limit')) return []
     const sort = parameters.find(({ name }) => name === 'sort')?.schema
-    return { path: path.replace('{appId}', appId), sorts: sort?.enum ?? (sort?.const ? [sort.const] : []) }
+    const moments = parameters.flatMap(({ name }) => (/^(\w+F|f)rom$|^(\w+T|t)o$/.test(name) ? [name] : []))
+    return { path: path.replace('{appId}', appId), sorts: sort?.enum ?? (sort?.const ? [sort.const] : []), moments }
   })
 }
 
@@ -68,7 +72,7 @@ test('every list pages from one end to the other in each of its orders', async (
 
 test('a page that is none, an order that is none and a filter that is none are refused by name', async () => {
   for (const { path } of lists) {
-    const forged = ['abc', '', '"', '[]', '[1e99]', '["1 or 1=1"]', '{"id":1}', '[null]', '[1,2,3,4]', '[[1]]', '[1.5]']
+    const forged = ['abc', '"', '[]', '[1e99]', '["1 or 1=1"]', '{"id":1}', '[null]', '[1,2,3,4]', '[[1]]', '[1.5]']
     const wrong = [
       ...forged.map((cursor) => `cursor=${Buffer.from(cursor).toString('base64url')}`),
       ...['limit=0', 'limit=-1', 'limit=201', 'limit=x', 'limit=1.5', 'sort=nonsense', 'statsu=active'],
@@ -79,6 +83,49 @@ test('a page that is none, an order that is none and a filter that is none are r
       expect(answer.body['errors'].map((fault: { path: string }) => fault.path)).toEqual([wrong[at]!.split('=')[0]])
     }
   }
+})
+
+test('a forged page of any size is another page or refused, and no error of ours', async () => {
+  const most = Number.MAX_SAFE_INTEGER
+  const forged = [
+    [most],
+    [-most],
+    [0],
+    [most, most, most],
+    [1, most, 1],
+    [1, -most, 1],
+    [1, 1, most],
+    [1, 8.64e15 + 1, 1],
+  ]
+  const texts = [
+    ['9999999-01-01', 1],
+    ['\0', 1],
+    ['x'.repeat(300)],
+    ['9007199254740993'],
+    ['99999999999999999999', '1'],
+  ]
+  for (const { path, sorts } of lists) {
+    for (const sort of sorts.length > 0 ? sorts : ['']) {
+      for (const values of [...forged, ...texts]) {
+        const cursor = Buffer.from(JSON.stringify(values)).toString('base64url')
+        const { status } = await get(`${path}?cursor=${cursor}${sort && `&sort=${sort}`}`)
+        expect([200, 400], `${path} ${sort} ${JSON.stringify(values)}`).toContain(status)
+      }
+    }
+  }
+})
+
+test('a parameter without a value counts as left out', async () => {
+  for (const { path } of lists) {
+    const answer = await get(`${path}?limit=&cursor=&sort=`)
+    expect([path, answer.status, answer.body['errors']]).toEqual([path, 200, undefined])
+  }
+  const all = (await get('/sessions')).body['items']
+  expect((await get('/sessions?appId=&userId=&status=&method=&ip=&q=&createdFrom=&activeTo=')).body['items']).toEqual(
+    all,
+  )
+  const twice = await get('/sessions?status=&status=active')
+  expect([twice.status, twice.body['errors']?.[0]?.path]).toEqual([400, 'status'])
 })
 
 test('what somebody without a sign-in sends is not even read', async () => {
@@ -94,7 +141,23 @@ test('moments are read as ISO 8601 has them, and an expiry lies ahead', async ()
     expect([moment, (await get(`/audit?from=${moment}`)).status]).toEqual([moment, 400])
   for (const moment of ['2026-06-01', '2026-06-01T12:00:00Z', '2026-06-01T14:00:00%2B02:00'])
     expect([moment, (await get(`/audit?from=${moment}`)).status]).toEqual([moment, 200])
+  // The earliest and the latest that clients have words for are no error of ours, and mean always.
+  const others = ['/traffic/sources'].map((path) => ({ path, moments: ['from', 'to'] }))
+  for (const { path, moments } of [...lists, ...others]) {
+    for (const moment of ['0000-01-01', '0001-01-01T00:00:00Z', '9999-12-31', '9999-12-31T23:59:59.999Z']) {
+      for (const name of moments) {
+        const answer = await get(`${path}?${name}=${moment}`)
+        expect([path, name, moment, answer.status]).toEqual([path, name, moment, 200])
+        const always = moment.startsWith('0') === /from$/i.test(name)
+        if (!always) expect(answer.body['items'] ?? []).toEqual([])
+      }
+    }
+  }
   const token = await operatorToken(server, 'viewer')
+  const never = { name: 'never', expiresAt: '9999-12-31T23:59:59.999Z' }
+  expect((await call(server, 'POST', '/api/v1/operator-tokens', { token, body: never })).status).toBe(201)
+  const own = await call(server, 'GET', '/api/v1/operator-tokens', { token })
+  expect(own.body['items']).toContainEqual(expect.objectContaining(never))
   for (const expiresAt of ['2026-05-31T00:00:00Z', null, 0, true]) {
     const answer = await call(server, 'POST', '/api/v1/operator-tokens', { token, body: { name: 'x', expiresAt } })
     expect([expiresAt, answer.status, answer.body['errors']?.[0]?.path]).toEqual([expiresAt, 400, 'expiresAt'])
