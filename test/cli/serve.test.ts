@@ -1,6 +1,7 @@
 import { once } from 'node:events'
-import { writeFileSync } from 'node:fs'
+import { mkdtempSync, writeFileSync } from 'node:fs'
 import { Agent, request, type IncomingMessage } from 'node:http'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import Sqlite from 'better-sqlite3'
@@ -114,6 +115,21 @@ test('a port in use, an unreachable database and a newer one are one line each',
   const text = join(env['GATEHOUSE_DATA_DIR']!, 'notes.txt')
   writeFileSync(text, 'Not a database, but long enough for one. '.repeat(100))
   await oneLine({ ...env, DATABASE_URL: `file:${text}` }, /not an SQLite database/)
+})
+
+test('a folder in the place of the database, and one that cannot be made, are bad settings', async () => {
+  const env = environment(await freshDatabase())
+  const folder = mkdtempSync(join(tmpdir(), 'gatehouse-place-'))
+  const bad = { DATABASE_URL: `file:${folder}`, GATEHOUSE_DATA_DIR: '/proc/gatehouse' }
+  for (const [name, value] of Object.entries(bad)) {
+    const { GATEHOUSE_SECRET_KEY: _, ...rest } = env
+    const { code, stderr } = await gatehouse({ ...rest, [name]: value }, ['serve'])
+    expect([name, code, stderr]).toEqual([
+      name,
+      2,
+      expect.stringMatching(new RegExp(`^gatehouse: ${name} [^\\n]+; for example ${name}=[^\\n]+\\n$`)),
+    ])
+  }
 })
 
 test('kill -9 in a storm of logins loses no login that was acknowledged', async () => {
