@@ -162,3 +162,30 @@ test('bad input names every fault and changes nothing', async () => {
   ])
   expect((await consoleClient(server, bearer(token)).apps.list.query({})).items).toEqual([])
 })
+
+test('a name is more than blanks, and a list holds each value once', async () => {
+  const server = await startServer()
+  const token = await operatorToken(server)
+  for (const body of [
+    { name: '   ', slug: 'blank' },
+    { name: 'A', rewardName: ' ' },
+  ]) {
+    const answer = await call(server, 'POST', '/api/v1/apps', { token, body })
+    expect([answer.status, answer.body['errors'][0].path]).toEqual([400, 'slug' in body ? 'name' : 'rewardName'])
+  }
+  const twice = {
+    name: '  Ton Quest ',
+    audiences: ['a', 'b', 'a'],
+    allowedOrigins: ['https://a.example', 'https://a.example'],
+    ipAllowList: ['203.0.113.1', '203.0.113.1'],
+    ton: { domains: ['a.example', 'a.example'], chains: ['-3', '-3'] },
+  }
+  const { body } = await call(server, 'POST', '/api/v1/apps', { token, body: twice })
+  expect(body).toMatchObject({
+    name: 'Ton Quest',
+    audiences: ['a', 'b'],
+    allowedOrigins: ['https://a.example'],
+    ipAllowList: ['203.0.113.1'],
+    ton: { domains: ['a.example'], chains: ['-3'] },
+  })
+})
