@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { call, startServer, type Answer, type TestServer } from '../support/server.ts'
 import { operatorToken } from '../support/operator.ts'
 import { signInWithTelegram, telegramApp } from '../support/signIn.ts'
-import { person } from '../support/telegram.ts'
+import { initData, person } from '../support/telegram.ts'
 
 /** Every list of the management API, as its own description names them: what answers items and takes a limit. */
 async function listsOf(
@@ -208,4 +208,49 @@ test('people by when they came, and sessions by when they ended', async () => {
   expect(await labels(`/sessions?status=ended&${within(180, 239, 'ended')}`)).toEqual([first])
   expect(await labels(`/sessions?status=ended&${within(240, 300, 'ended')}`)).toEqual([second])
   expect((await get('/sessions?endedFrom=yesterday')).status).toBe(400)
+})
+
+test('sessions by the network that they come from', async () => {
+  const behind = await startServer({ env: { GATEHOUSE_TRUST_PROXY: '127.0.0.1' } })
+  const token = await operatorToken(behind)
+  const app = await telegramApp(behind, { sessionPolicy: { maxConcurrentSessions: 100 } })
+  const addresses = [
+    '203.0.113.7',
+    '203.0.113.77',
+    '203.0.114.7',
+    '198.51.100.1',
+    '2001:db8:1:2::7',
+    '2001:db8:1:22::7',
+  ]
+  for (const address of addresses) {
+    const body = { initData: initData(person(1), behind.clock.now) }
+    const headers = { 'x-forwarded-for': address }
+    expect((await call(behind, 'POST', `/v1/apps/${app.slug}/telegram/login`, { body, headers })).status).toBe(200)
+  }
+  const from = async (query: string) => {
+    const { status, body } = await call(behind, 'GET', `/api/v1/sessions?sort=createdAt&${query}`, { token })
+    return status === 200 ? body['items'].map(({ ip }: { ip: string }) => ip) : body['errors']
+  }
+  const [a, b, c, , d, e] = addresses
+  for (const [text, found] of [
+    ['203.0.113.7', [a]],
+    ['203.0.113.0/24', [a, b]],
+    ['203.0.113.', [a, b]],
+    ['203.0.112.0/22', [a, b, c]],
+    ['203.0.113.0/28', [a]],
+    ['203.0.113.0/32', []],
+    ['10.0.0.0/8', []],
+    ['2001:DB8:1:2::/64', [d]],
+    ['2001:db8:1::/48', [d, e]],
+    ['2001:db8:1:2:0:0:0:7', [d]],
+    ['::ffff:203.0.113.7', [a]],
+  ] as const) {
+    expect([text, await from(`ip=${text}`)]).toEqual([text, found])
+    expect([text, await from(`q=${text}`)]).toEqual([text, found])
+  }
+  for (const text of ['localhost', '203.0.113', '203.0.113.0/33', "' or 1=1 --"])
+    expect(await from(`ip=${encodeURIComponent(text)}`)).toMatchObject([{ path: 'ip' }])
+  const revoke = { filter: { ip: '203.0.112.0/22' } }
+  expect((await call(behind, 'POST', '/api/v1/sessions/revoke', { token, body: revoke })).body).toEqual({ revoked: 3 })
+  expect(await from('status=active')).toEqual([addresses[3], d, e])
 })
