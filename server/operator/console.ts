@@ -1,5 +1,6 @@
 import * as z from 'zod'
 import { AppError } from '#server/error.ts'
+import { limitKey } from '#server/http/address.ts'
 import {
   assertAhead,
   countedPageOf,
@@ -94,7 +95,7 @@ export const setupRouter = router({
     )
     .output(z.object({ operator: operatorShape }))
     .mutation(async ({ ctx, input }) => {
-      await ctx.runtime.limits.guess(`setup from ${ctx.origin.ip}`, 20, 900)
+      await ctx.runtime.limits.guess(`setup from ${limitKey(ctx.origin.ip)}`, 20, 900)
       await completeSetup(ctx.runtime, input)
       const { operator, token } = await signInOperator(ctx.runtime, input, ctx.origin)
       ctx.setCookie(token)
