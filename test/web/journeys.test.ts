@@ -136,11 +136,11 @@ describe('in an installation that runs', () => {
     await signIn(server, app, person(2601))
     const { page } = await open(server, `/sessions?app=${app.publicId}`, emails.owner)
     await page.getByText('2 matches').waitFor()
-    await page.getByLabel('Last used').selectOption('24h')
+    await page.getByLabel('Last used', { exact: true }).selectOption('24h')
     await page.getByText('1 match', { exact: true }).waitFor()
     await page.getByText('Last used: last 24 hours').waitFor()
     expect(new URL(page.url()).searchParams.get('used')).toBe('24h')
-    await page.getByLabel('Last used').selectOption('')
+    await page.getByLabel('Last used', { exact: true }).selectOption('')
     await page.getByText('2 matches').waitFor()
     for (const [network, found] of [
       ['127.0.0.0/24', '2 matches'],
