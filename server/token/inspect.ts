@@ -1,5 +1,8 @@
 import { decodeJwt, decodeProtectedHeader } from 'jose'
+import { proveApiKey } from '#server/app/apiKeys.ts'
+import { appAt } from '#server/app/app.ts'
 import { AppError } from '#server/error.ts'
+import { proveOperatorToken } from '#server/operator/tokens.ts'
 import type { Runtime } from '#server/runtime.ts'
 import { readOpaque } from '#server/secret/opaque.ts'
 import { checkLogoutToken, LOGOUT_TYP } from './checkLogoutToken.ts'
@@ -18,10 +21,14 @@ export type Inspection = {
   /** Why it is refused, in the words its bearer reads. */
   reason: string | undefined
   code: string | undefined
-  checks: { name: string; ok: boolean; detail: string }[]
+  checks: Check[]
   /** The row of the session it belongs to, live or not. */
   sessionId: number | undefined
+  /** The app that a key belongs to, of whose kind there is no session. */
+  appId?: number
 }
+
+type Check = { name: string; ok: boolean; detail: string }
 
 const kinds = { rt: 'refresh', at: 'opaque', sk: 'apiKey', op: 'operatorToken', oc: 'operatorToken' } as const
 
@@ -131,15 +138,8 @@ async function inspectOpaque(runtime: Runtime, token: string): Promise<Inspectio
   }
   const kind = kinds[presented.kind]
   const form = { name: 'Form', ok: true, detail: `made by this installation, ${kind}` }
-  if (kind === 'apiKey' || kind === 'operatorToken') {
-    return {
-      ...nothing,
-      kind,
-      reason: 'This is a secret of a server or an operator, not of a user; it is not looked up here',
-      code: 'token_invalid',
-      checks: [form],
-    }
-  }
+  if (kind === 'apiKey') return inspectApiKey(runtime, token, form)
+  if (kind === 'operatorToken') return inspectOperatorToken(runtime, token, form)
   const sessionId = kind === 'refresh' ? presented.row : (await findAccessToken(runtime.db, presented.row))?.sessionId
   const outcome = await attempt(async () => {
     if (kind === 'opaque') return verifyAccess(runtime, token)
@@ -165,6 +165,50 @@ async function inspectOpaque(runtime: Runtime, token: string): Promise<Inspectio
     sessionId,
   }
 }
+
+/** What an app's server calls with: whose it is, what it may, and what keeps it from being taken. */
+async function inspectApiKey(runtime: Runtime, token: string, form: Check): Promise<Inspection> {
+  const found = await proveApiKey(runtime, token)
+  const app = found && (await appAt(runtime, found.key.appId, found.appVersion))
+  if (!app)
+    return refusedOpaque('apiKey', form, 'token_invalid', 'This API key was deleted, or a character of it is another')
+  const { name, scopes, expiresAt } = found.key
+  const expired = expiresAt !== null && runtime.now() >= expiresAt
+  const may = (JSON.parse(scopes) as string[]).join(', ')
+  const checks = [
+    form,
+    { name: 'Secret', ok: true, detail: `of the key ${name} of ${app.name}; it may ${may}` },
+    {
+      name: 'Expiry',
+      ok: !expired,
+      detail: expiresAt ? `${expired ? 'since' : 'until'} ${expiresAt.toISOString()}` : 'none',
+    },
+    { name: 'App', ok: !app.disabled, detail: app.disabled ? 'switched off' : 'switched on' },
+  ]
+  const [code, reason] = expired
+    ? ['token_expired', 'This API key has expired']
+    : app.disabled
+      ? ['app_disabled', 'The app of this key is switched off']
+      : []
+  return { ...nothing, kind: 'apiKey', valid: code === undefined, reason, code, checks, appId: app.id }
+}
+
+/** What an operator or a script of theirs calls with. Whose it is stays theirs. */
+async function inspectOperatorToken(runtime: Runtime, token: string, form: Check): Promise<Inspection> {
+  const operator = await proveOperatorToken(runtime, token, token.startsWith('gh_oc_') ? 'oc' : 'op')
+  const reason = 'This token was deleted or has expired, its operator is switched off, or a character of it is another'
+  if (!operator) return refusedOpaque('operatorToken', form, 'token_invalid', reason)
+  const checks = [form, { name: 'Secret, expiry and operator', ok: true, detail: 'all hold' }]
+  return { ...nothing, kind: 'operatorToken', valid: true, reason: undefined, code: undefined, checks }
+}
+
+const refusedOpaque = (kind: TokenKind, form: Check, code: string, reason: string): Inspection => ({
+  ...nothing,
+  kind,
+  reason,
+  code,
+  checks: [form, { name: 'Secret', ok: false, detail: reason }],
+})
 
 /** The refusal of an attempt, or undefined when it succeeds. Failures that are no refusals stay failures. */
 async function attempt(work: () => Promise<unknown>): Promise<AppError | undefined> {
