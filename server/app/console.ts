@@ -227,7 +227,7 @@ export const apiKeysRouter = router({
     .input(
       z.strictObject({
         appId: id,
-        name: z.string().trim().min(1).max(100),
+        name: z.string().trim().min(1).max(100).default('API key'),
         scopes: z
           .array(z.enum(apiKeyScopes))
           .min(1)

@@ -273,7 +273,7 @@ export const blocksRouter = router({
         value: z.string().trim().max(60).optional().describe('An address or a CIDR network'),
         userId: id.optional(),
         appId: id.optional().describe('Holds in this app only'),
-        reason: z.string().trim().min(1).max(500),
+        reason: z.string().trim().max(500).default(''),
         expiresAt: expiryInput.optional(),
       }),
     )
