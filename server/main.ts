@@ -56,6 +56,8 @@ export async function startGatehouse(
     if (publicUrl.startsWith('http:') && !/^http:\/\/(localhost|127\.|\[::1\])/.test(publicUrl))
       runtime.log.warn(`GATEHOUSE_PUBLIC_URL is ${publicUrl}: without https, tokens and passwords travel in the clear`)
     for (const doubt of doubts(config)) runtime.log.warn(doubt)
+    if (config.allowNetworks.length > 0)
+      runtime.log.info({ networks: config.allowNetworks }, 'calls out may reach networks that are not public')
     return {
       runtime,
       consoleUrl: `${publicUrl}/console`,

@@ -54,6 +54,22 @@ test('a start without a public URL names the port it got, and offers a set-up li
   expect((await startServing(env)).printed()).not.toContain('setup')
 })
 
+test('a start says which networks were opened, and which of the settings are hardly meant', async () => {
+  const more = {
+    GATEHOUSE_ALLOW_NETWORKS: '10.20.0.0/16 127.0.0.0/8',
+    GATEHOUSE_TRUST_PROXY: '0.0.0.0/0',
+    LOG_LEVEL: 'info',
+  }
+  const server = await startServing(environment(await freshDatabase(), more))
+  await call(server, 'GET', '/healthz')
+  const said = server.printed()
+  expect(said).toContain('"networks":["10.20.0.0/16","127.0.0.0/8"]')
+  expect(
+    said.match(/"level":40,[^\n]*"msg":"GATEHOUSE_\w+/g)?.map((line) => line.slice(line.indexOf('GATEHOUSE_'))),
+  ).toEqual(['GATEHOUSE_TRUST_PROXY', 'GATEHOUSE_ALLOW_NETWORKS'])
+  expect(await server.end('SIGTERM')).toBe(0)
+})
+
 test('SIGTERM lets a request in flight finish, asks clients to go, and exits 0', async () => {
   const env = await withApp()
   const server = await startServing(env)
