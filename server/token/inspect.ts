@@ -1,6 +1,6 @@
 import { decodeJwt, decodeProtectedHeader } from 'jose'
 import { proveApiKey } from '#server/app/apiKeys.ts'
-import { appAt } from '#server/app/app.ts'
+import { appAt, audienceOf } from '#server/app/app.ts'
 import { AppError } from '#server/error.ts'
 import { proveOperatorToken } from '#server/operator/tokens.ts'
 import type { Runtime } from '#server/runtime.ts'
@@ -9,7 +9,7 @@ import { checkLogoutToken, LOGOUT_TYP } from './checkLogoutToken.ts'
 import { looksLikeJwt } from './jwt.ts'
 import { assertKnown } from './refresh.ts'
 import { findAccessToken } from './store.ts'
-import { liveSession, verifyAccess } from './verifyAccess.ts'
+import { liveSession, verifyAccess, type Access } from './verifyAccess.ts'
 
 export type TokenKind = 'jwt' | 'opaque' | 'refresh' | 'logout' | 'apiKey' | 'operatorToken' | 'unknown'
 
@@ -61,7 +61,8 @@ async function inspectJwt(runtime: Runtime, token: string): Promise<Inspection> 
   const now = runtime.now().getTime() / 1000
   const exp = typeof claims?.['exp'] === 'number' ? claims['exp'] : undefined
   const sessionId = typeof claims?.['sid'] === 'string' ? runtime.vault.ids.parse('ses', claims['sid']) : undefined
-  const outcome = await attempt(() => verifyAccess(runtime, token))
+  let access: Access | undefined
+  const outcome = await attempt(async () => (access = await verifyAccess(runtime, token)))
   const checks = [
     {
       name: 'Form',
@@ -86,6 +87,11 @@ async function inspectJwt(runtime: Runtime, token: string): Promise<Inspection> 
       detail: `iss is ${say(claims?.['iss'])}, ours is ${runtime.config.publicUrl}`,
     },
     {
+      name: 'Audience',
+      ok: claims?.['aud'] !== undefined,
+      detail: audience(claims?.['aud'], access),
+    },
+    {
       name: 'Expiry',
       ok: exp !== undefined && now < exp,
       detail:
@@ -107,6 +113,17 @@ async function inspectJwt(runtime: Runtime, token: string): Promise<Inspection> 
     checks,
     sessionId,
   }
+}
+
+/** Who a token is for. Of a token that holds also whether its app's new ones are: a backend that has moved on refuses the others. */
+function audience(aud: unknown, access: Access | undefined): string {
+  if (aud === undefined) return 'aud is missing'
+  const said = [aud].flat().map(say)
+  const text = `aud is ${said.join(', ')}`
+  if (!access) return text
+  const own = [audienceOf(access.app)].flat()
+  const gone = said.filter((one) => !own.includes(one))
+  return gone.length > 0 ? `${text}; tokens made from now on carry ${own.join(', ')}` : text
 }
 
 /** What an app's server was told when a session ended; it opens nothing. */

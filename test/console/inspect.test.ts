@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { operatorToken } from '../support/operator.ts'
 import { call, startServer } from '../support/server.ts'
-import { telegramApp } from '../support/signIn.ts'
+import { signInWithTelegram, telegramApp } from '../support/signIn.ts'
 
 test('a pasted API key says whose it is, what it may, and whether it still holds', async () => {
   const server = await startServer()
@@ -72,4 +72,26 @@ test('a pasted operator token says whether it still holds, and not whose it is',
   expect(JSON.stringify(good)).not.toMatch(/deploy|example\.com/)
   await call(server, 'DELETE', `/api/v1/operator-tokens/${id}`, { token: owner })
   expect(await inspect(token)).toMatchObject({ kind: 'operatorToken', valid: false, code: 'token_invalid' })
+})
+
+test('a pasted access token says who it is for, and whether new ones still are', async () => {
+  const server = await startServer()
+  const app = await telegramApp(server, { audiences: ['quest', 'quest-staging'] })
+  const owner = await operatorToken(server)
+  const { accessToken } = (await signInWithTelegram(server, app)).body as { accessToken: string }
+  const audience = async (token = accessToken) => {
+    const body = { token }
+    const found = await call(server, 'POST', '/api/v1/tokens/inspect', { token: owner, body })
+    return found.body['checks'].find(({ name }: { name: string }) => name === 'Audience')
+  }
+  expect(await audience()).toEqual({ name: 'Audience', ok: true, detail: 'aud is quest, quest-staging' })
+  const body = { audiences: ['quest', 'quest-eu'] }
+  await call(server, 'PATCH', `/api/v1/apps/${app.publicId}`, { token: owner, body })
+  expect((await audience()).detail).toBe('aud is quest, quest-staging; tokens made from now on carry quest, quest-eu')
+  // A token that only claims to be of an app learns nothing of it.
+  const [header, , signature] = accessToken.split('.')
+  const claims = Buffer.from(JSON.stringify({ client_id: app.publicId, aud: 'x' })).toString('base64url')
+  expect((await audience(`${header}.${claims}.${signature}`)).detail).toBe('aud is x')
+  const none = Buffer.from(JSON.stringify({ client_id: app.publicId })).toString('base64url')
+  expect(await audience(`${header}.${none}.${signature}`)).toMatchObject({ ok: false, detail: 'aud is missing' })
 })
