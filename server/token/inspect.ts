@@ -1,34 +1,15 @@
 import { decodeJwt, decodeProtectedHeader } from 'jose'
-import { proveApiKey } from '#server/app/apiKeys.ts'
-import { appAt, audienceOf } from '#server/app/app.ts'
+import { audienceOf } from '#server/app/app.ts'
 import { AppError } from '#server/error.ts'
-import { proveOperatorToken } from '#server/operator/tokens.ts'
 import type { Runtime } from '#server/runtime.ts'
 import { readOpaque } from '#server/secret/opaque.ts'
 import { checkLogoutToken, LOGOUT_TYP } from './checkLogoutToken.ts'
+import { nothing, type Inspection } from './inspection.ts'
+import { inspectApiKey, inspectOperatorToken } from './inspectSecret.ts'
 import { looksLikeJwt } from './jwt.ts'
 import { assertKnown } from './refresh.ts'
 import { findAccessToken } from './store.ts'
 import { liveSession, verifyAccess, type Access } from './verifyAccess.ts'
-
-export type TokenKind = 'jwt' | 'opaque' | 'refresh' | 'logout' | 'apiKey' | 'operatorToken' | 'unknown'
-
-export type Inspection = {
-  kind: TokenKind
-  header: Record<string, unknown> | undefined
-  claims: Record<string, unknown> | undefined
-  valid: boolean
-  /** Why it is refused, in the words its bearer reads. */
-  reason: string | undefined
-  code: string | undefined
-  checks: Check[]
-  /** The row of the session it belongs to, live or not. */
-  sessionId: number | undefined
-  /** The app that a key belongs to, of whose kind there is no session. */
-  appId?: number
-}
-
-type Check = { name: string; ok: boolean; detail: string }
 
 const kinds = { rt: 'refresh', at: 'opaque', sk: 'apiKey', op: 'operatorToken', oc: 'operatorToken' } as const
 
@@ -43,14 +24,6 @@ export async function inspectToken(runtime: Runtime, token: string): Promise<Ins
     reason: 'This is no token of any kind we issue',
     code: 'token_invalid',
   }
-}
-
-const nothing = {
-  kind: 'unknown' as TokenKind,
-  header: undefined,
-  claims: undefined,
-  valid: false,
-  sessionId: undefined,
 }
 
 async function inspectJwt(runtime: Runtime, token: string): Promise<Inspection> {
@@ -182,50 +155,6 @@ async function inspectOpaque(runtime: Runtime, token: string): Promise<Inspectio
     sessionId,
   }
 }
-
-/** What an app's server calls with: whose it is, what it may, and what keeps it from being taken. */
-async function inspectApiKey(runtime: Runtime, token: string, form: Check): Promise<Inspection> {
-  const found = await proveApiKey(runtime, token)
-  const app = found && (await appAt(runtime, found.key.appId, found.appVersion))
-  if (!app)
-    return refusedOpaque('apiKey', form, 'token_invalid', 'This API key was deleted, or a character of it is another')
-  const { name, scopes, expiresAt } = found.key
-  const expired = expiresAt !== null && runtime.now() >= expiresAt
-  const may = (JSON.parse(scopes) as string[]).join(', ')
-  const checks = [
-    form,
-    { name: 'Secret', ok: true, detail: `of the key ${name} of ${app.name}; it may ${may}` },
-    {
-      name: 'Expiry',
-      ok: !expired,
-      detail: expiresAt ? `${expired ? 'since' : 'until'} ${expiresAt.toISOString()}` : 'none',
-    },
-    { name: 'App', ok: !app.disabled, detail: app.disabled ? 'switched off' : 'switched on' },
-  ]
-  const [code, reason] = expired
-    ? ['token_expired', 'This API key has expired']
-    : app.disabled
-      ? ['app_disabled', 'The app of this key is switched off']
-      : []
-  return { ...nothing, kind: 'apiKey', valid: code === undefined, reason, code, checks, appId: app.id }
-}
-
-/** What an operator or a script of theirs calls with. Whose it is stays theirs. */
-async function inspectOperatorToken(runtime: Runtime, token: string, form: Check): Promise<Inspection> {
-  const operator = await proveOperatorToken(runtime, token, token.startsWith('gh_oc_') ? 'oc' : 'op')
-  const reason = 'This token was deleted or has expired, its operator is switched off, or a character of it is another'
-  if (!operator) return refusedOpaque('operatorToken', form, 'token_invalid', reason)
-  const checks = [form, { name: 'Secret, expiry and operator', ok: true, detail: 'all hold' }]
-  return { ...nothing, kind: 'operatorToken', valid: true, reason: undefined, code: undefined, checks }
-}
-
-const refusedOpaque = (kind: TokenKind, form: Check, code: string, reason: string): Inspection => ({
-  ...nothing,
-  kind,
-  reason,
-  code,
-  checks: [form, { name: 'Secret', ok: false, detail: reason }],
-})
 
 /** The refusal of an attempt, or undefined when it succeeds. Failures that are no refusals stay failures. */
 async function attempt(work: () => Promise<unknown>): Promise<AppError | undefined> {
