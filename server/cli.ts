@@ -20,7 +20,8 @@ const program = new Command('gatehouse')
   .configureOutput({
     // A program that asked for JSON gets it for a call that it made wrongly, too.
     outputError(text, write) {
-      if (process.argv.includes('--json')) process.stdout.write(`${JSON.stringify({ error: text.trim() })}\n`)
+      if (process.argv.includes('--json'))
+        process.stdout.write(`${JSON.stringify({ error: text.trim().replace(/^error: /, '') })}\n`)
       else write(text)
     },
   })

@@ -58,9 +58,14 @@ const variables = {
   GATEHOUSE_SECRET_KEY: optional.refine((value) => value === undefined || isKey(value), {
     message: 'is not 32 bytes in base64',
   }),
-  GATEHOUSE_PUBLIC_URL: optional.refine((value) => value === undefined || (httpUrl(value) && !/[?#]/.test(value)), {
-    message: HTTP_URL,
-  }),
+  GATEHOUSE_PUBLIC_URL: optional
+    .refine((value) => value === undefined || (httpUrl(value) && !/[?#]/.test(value)), {
+      message: HTTP_URL,
+      abort: true,
+    })
+    .refine((value) => value === undefined || /^\/+$/.test(new URL(value).pathname), {
+      message: 'has a path, but everything is served from the root of a host',
+    }),
   GATEHOUSE_TRUST_PROXY: networks,
   GATEHOUSE_ALLOW_NETWORKS: networks,
   SMTP_URL: optional.refine((value) => value === undefined || (/^smtps?:\/\/./.test(value) && URL.canParse(value)), {

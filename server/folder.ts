@@ -1,4 +1,4 @@
-import { accessSync, constants, existsSync, mkdirSync, statSync } from 'node:fs'
+import { accessSync, constants, existsSync, mkdirSync, statfsSync, statSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 
 /**
@@ -21,6 +21,9 @@ export function makeFolder(path: string): void {
   }
 }
 
+/** File systems that say they may be written to, and hold nothing but what Linux itself puts there: proc and sysfs. */
+const KERNELS_OWN = new Set([0x9fa0, 0x62656572])
+
 /** Why this process could not keep its files in a folder, which it may still have to make; undefined when it could. Changes nothing. */
 export function folderFault(path: string): string | undefined {
   let there = resolve(path)
@@ -31,5 +34,5 @@ export function folderFault(path: string): string | undefined {
   } catch {
     return `needs ${there}, where this user may not write`
   }
-  return undefined
+  return KERNELS_OWN.has(statfsSync(there).type) ? `needs ${there}, where nobody can make a folder` : undefined
 }

@@ -3,6 +3,7 @@ import { startWatcher } from './chain/worker.ts'
 import type { Config } from './config.ts'
 import { closeRuntime, createRuntime } from './createRuntime.ts'
 import { migrate } from './db/migrate.ts'
+import { doubts } from './doubts.ts'
 import { createHttp, type MoreRoutes } from './http.ts'
 import { eraseAgain } from './identity/eraseAgain.ts'
 import { assertDatabaseKept, assertKeyFits, assertKeyKept } from './keyFits.ts'
@@ -54,6 +55,9 @@ export async function startGatehouse(
     const { publicUrl } = runtime.config
     if (publicUrl.startsWith('http:') && !/^http:\/\/(localhost|127\.|\[::1\])/.test(publicUrl))
       runtime.log.warn(`GATEHOUSE_PUBLIC_URL is ${publicUrl}: without https, tokens and passwords travel in the clear`)
+    for (const doubt of doubts(config)) runtime.log.warn(doubt)
+    if (config.allowNetworks.length > 0)
+      runtime.log.info({ networks: config.allowNetworks }, 'calls out may reach networks that are not public')
     return {
       runtime,
       consoleUrl: `${publicUrl}/console`,

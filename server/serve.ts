@@ -18,8 +18,10 @@ export function serve(
       ...timeouts,
       keepAliveTimeout: 65_000,
       maxHeaderSize: 16_384,
+      // Node would refuse it itself, in no form at all.
+      requireHostHeader: false,
     },
-    app,
+    named(app),
   )
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
     if (error.code === 'ECONNRESET' || !socket.writable) socket.destroy()
@@ -35,19 +37,32 @@ export function serve(
   })
 }
 
+/** HTTP/1.1 wants to know which host is asked (RFC 9112 §3.2); here nothing hangs on its name. */
+function named(app: RequestListener): RequestListener {
+  return (request, response) => {
+    if (request.headers.host !== undefined || request.httpVersion === '1.0') return void app(request, response)
+    const body = problem(400, 'Bad Request', 'The Host header is missing')
+    response.writeHead(400, { connection: 'close', 'content-type': 'application/problem+json' }).end(body)
+  }
+}
+
 /** What cannot be parsed as HTTP gets a short answer in the form of all refusals, and never more than one. */
 function refusalOf(fault: string | undefined): string {
-  const [status, title, detail] =
+  const [status, title, detail]: [number, string, string] =
     fault === 'HPE_HEADER_OVERFLOW'
       ? [431, 'Request Header Fields Too Large', 'The headers are larger than 16 KiB']
       : fault === 'ERR_HTTP_REQUEST_TIMEOUT'
         ? [408, 'Request Timeout', 'The request did not arrive in time']
         : [400, 'Bad Request', 'This is not an HTTP request']
-  const requestId = `req_${randomBytes(9).toString('base64url')}`
-  const type = 'https://gatehouse.dev/problems/invalid_request'
-  const body = JSON.stringify({ type, title, status, detail, code: 'invalid_request', requestId })
+  const body = problem(status, title, detail)
   const length = Buffer.byteLength(body)
   return `HTTP/1.1 ${status} ${title}\r\nConnection: close\r\nContent-Type: application/problem+json\r\nContent-Length: ${length}\r\n\r\n${body}`
+}
+
+function problem(status: number, title: string, detail: string): string {
+  const requestId = `req_${randomBytes(9).toString('base64url')}`
+  const type = 'https://gatehouse.dev/problems/invalid_request'
+  return JSON.stringify({ type, title, status, detail, code: 'invalid_request', requestId })
 }
 
 /**

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { loadConfig } from '../server/config.ts'
+import { doubts } from '../server/doubts.ts'
 
 test.each([
   ['PORT', '-1'],
@@ -16,6 +17,7 @@ test.each([
   ['GATEHOUSE_PUBLIC_URL', 'auth.example.com'],
   ['GATEHOUSE_PUBLIC_URL', 'https://u:hunter2@auth.example.com'],
   ['GATEHOUSE_PUBLIC_URL', 'https://auth.example.com/?hunter2'],
+  ['GATEHOUSE_PUBLIC_URL', 'https://auth.example.com/gatehouse'],
   ['GATEHOUSE_TRUST_PROXY', '10.0.0.0/40'],
   ['GATEHOUSE_ALLOW_NETWORKS', 'localhost'],
   ['GATEHOUSE_RATE_LIMITS', 'OFF'],
@@ -37,4 +39,22 @@ test.each([
 
 test('a blank value counts as none', () => {
   expect(loadConfig({ PORT: ' ', HOST: '', SMTP_URL: ' ' })).toMatchObject({ port: 3000, host: '127.0.0.1' })
+})
+
+test('a public URL may end in a slash', () => {
+  expect(loadConfig({ GATEHOUSE_PUBLIC_URL: 'https://auth.example.com/' }).publicUrl).toBe('https://auth.example.com')
+})
+
+test.each([
+  ['trustProxy', '10.0.0.0/8, 2001:db8::/32', 0],
+  ['trustProxy', '0.0.0.0/0', 1],
+  ['trustProxy', '::/0 0.0.0.0/0', 2],
+  ['allowNetworks', '10.20.0.0/16 127.0.0.1/32 169.254.1.1 ::1 fd00::/8 0.0.0.0/0', 0],
+  ['allowNetworks', '127.0.0.0/8', 1],
+  ['allowNetworks', '169.254.0.0/16 fe80::/10 8.8.8.0/24', 3],
+])('of %s %s is hardly meant: %i', (setting, value, count) => {
+  const none = { trustProxy: [], allowNetworks: [] }
+  const found = doubts({ ...none, [setting]: value.split(/[, ]+/) })
+  expect(found).toHaveLength(count)
+  for (const sentence of found) expect(sentence).toMatch(/^GATEHOUSE_[A-Z_]+ (is|holds) \S+[:,] [^\n]+$/)
 })

@@ -5,7 +5,14 @@ import LongFirst from './support/longFirst.ts'
 const root = fileURLToPath(new URL('..', import.meta.url))
 
 /** Checks that need no database: run once. */
-const pure = ['test/http/outbound.test.ts', 'test/telegram/**', 'test/ton/**', 'test/secret/**', 'test/*.test.ts']
+const pure = [
+  'test/http/outbound.test.ts',
+  'test/telegram/**',
+  'test/ton/**',
+  'test/secret/**',
+  'test/http/network.test.ts',
+  'test/*.test.ts',
+]
 
 const shared = {
   // A test that takes long says so in the report; one that a busy machine cuts short says nothing.

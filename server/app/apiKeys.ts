@@ -65,14 +65,19 @@ async function byAddress(runtime: Runtime, credentials: ClientCredentials): Prom
   return app
 }
 
-async function byKey(runtime: Runtime, key: string, scope: ApiKeyScope): Promise<App> {
-  const found = await proveOpaque(
+/** The row of a key whose secret is right, whatever else may be wrong with it; looking counts as no use. */
+export function proveApiKey(runtime: Runtime, key: string): ReturnType<typeof findApiKey> {
+  return proveOpaque(
     runtime,
     'sk',
     key,
     (id) => findApiKey(runtime.db, id),
     ({ key }) => key.tokenHash,
   )
+}
+
+async function byKey(runtime: Runtime, key: string, scope: ApiKeyScope): Promise<App> {
+  const found = await proveApiKey(runtime, key)
   if (!found) throw refused()
   const { key: row, appVersion } = found
   const now = runtime.now()

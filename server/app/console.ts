@@ -2,8 +2,8 @@ import * as z from 'zod'
 import {
   assertAhead,
   countedPageOf,
+  expiryInput,
   instant,
-  instantInput,
   MOST_COUNTED,
   inOrder,
   page,
@@ -227,12 +227,12 @@ export const apiKeysRouter = router({
     .input(
       z.strictObject({
         appId: id,
-        name: z.string().trim().min(1).max(100),
+        name: z.string().trim().min(1).max(100).default('API key'),
         scopes: z
           .array(z.enum(apiKeyScopes))
           .min(1)
           .default([...apiKeyScopes]),
-        expiresAt: instantInput.optional(),
+        expiresAt: expiryInput.optional(),
       }),
     )
     .output(keyShape.extend({ key: z.string() }))

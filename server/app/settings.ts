@@ -57,6 +57,13 @@ const line = (most: number) =>
     // A line break in a sender's name would start a new mail header.
     .regex(/^[^\u0000-\u001f\u007f]*$/, { message: 'must be one line without control characters' })
 
+/** A list whose order says nothing and that holds each value once; said twice is said. */
+const listOf = <T extends z.ZodType>(item: T, most: number) =>
+  z
+    .array(item)
+    .max(most)
+    .overwrite((values) => [...new Set(values)])
+
 /** Headers that would change whom we speak to or where a request ends. */
 const RESERVED =
   /^(host|connection|keep-alive|transfer-encoding|content-length|content-type|te|trailer|upgrade|expect|proxy-.*)$/
@@ -84,7 +91,7 @@ const sso = z.strictObject({
     message: 'must be bearer, query:NAME, form:NAME or json:NAME',
   }),
   /** What `aud` of the app's own tokens must hold; while empty, the app's audience IDs. */
-  audiences: z.array(line(255).min(1)).max(50),
+  audiences: listOf(line(255).min(1), 50),
   timeoutMs: z.number().int().min(100).max(10_000),
   /** Seconds the other server's clock may differ. */
   clockSkew: z.number().int().min(0).max(300),
@@ -110,18 +117,17 @@ function isCallable(text: string): boolean {
 const perMinute = z.number().int().min(1).max(10_000_000)
 
 export const claimNames = ['name', 'username', 'email', 'language', 'photoUrl'] as const
-const claims = z.array(z.enum(claimNames)).max(claimNames.length)
+const claims = listOf(z.enum(claimNames), claimNames.length)
 
 /** Masters that the app knows to be the jettons they are called, raw and in lower case. */
-const jettons = z
-  .array(
-    z.string().regex(/^(0|-1):[0-9a-f]{64}$/, { message: "must be a jetton master's raw address in lower case (0:…)" }),
-  )
-  .max(200)
+const jettons = listOf(
+  z.string().regex(/^(0|-1):[0-9a-f]{64}$/, { message: "must be a jetton master's raw address in lower case (0:…)" }),
+  200,
+)
 
 /** All of an app's settings but its secrets, as stored and as the management API answers them. */
 export const appSettings = z.strictObject({
-  audiences: z.array(line(255).min(1)).max(50),
+  audiences: listOf(line(255).min(1), 50),
   sessionPolicy,
   telegram: z.strictObject({
     maxAge: z.number().int().min(1).max(YEAR),
@@ -129,8 +135,8 @@ export const appSettings = z.strictObject({
     testEnvironment: z.boolean(),
   }),
   ton: z.strictObject({
-    domains: z.array(domain).max(50),
-    chains: z.array(z.enum(['-239', '-3'])).max(2),
+    domains: listOf(domain, 50),
+    chains: listOf(z.enum(['-239', '-3']), 2),
     jettons: jettons.default([]),
     /** Whether linked wallets are followed, so that what they send and receive becomes events. */
     watch: z.boolean().default(false),
@@ -139,8 +145,8 @@ export const appSettings = z.strictObject({
   sso: sso.default(defaultSso),
   /** What of a person's profile the app asks for; the rest of what a login brings is never kept. */
   claims: claims.default([...claimNames]),
-  allowedOrigins: z.array(origin).max(100),
-  ipAllowList: z.array(network).max(500),
+  allowedOrigins: listOf(origin, 100),
+  ipAllowList: listOf(network, 500),
   branding: z.strictObject({
     appName: line(100).nullable(),
     logoUrl: httpsUrl.nullable(),
@@ -156,7 +162,7 @@ export const appSettings = z.strictObject({
     senderAddress: z.email().max(254).nullable(),
     locale: z.enum(['en', 'de', 'es', 'fr', 'pt-BR', 'ru', 'tr', 'zh-CN']),
   }),
-  rewardName: line(50).min(1),
+  rewardName: line(50).trim().min(1),
   /** Over which channels people are told of their events, besides the app's own endpoints. */
   channels: z
     .strictObject({ inbox: z.boolean(), telegram: z.boolean(), email: z.boolean() })
@@ -229,7 +235,7 @@ const {
 /** A change of an app: any part of it; what is left out stays as it is. `null` removes a secret. */
 export const appPatch = z
   .strictObject({
-    name: line(100).min(1),
+    name: line(100).trim().min(1),
     slug,
     disabled: z.boolean(),
     ...flat,

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { ConfigError, loadConfig, type Config } from '../config.ts'
 import { folderFault } from '../folder.ts'
@@ -22,7 +22,12 @@ function assertFolders({ dataDir, secretKey, databaseUrl }: Config, givenUrl: st
   }
   if (!secretKey || !givenUrl) check('GATEHOUSE_DATA_DIR', dataDir, './data')
   const file = /^file:(?:\/\/(?=\/))?(.+)$/.exec(databaseUrl)?.[1]
-  if (file && givenUrl) check('DATABASE_URL', dirname(file), 'file:./data/gatehouse.db')
+  if (!file || !givenUrl) return
+  check('DATABASE_URL', dirname(file), 'file:./data/gatehouse.db')
+  if (existsSync(file) && statSync(file).isDirectory())
+    throw new ConfigError(
+      `DATABASE_URL names ${file}, which is a folder; for example DATABASE_URL=file:./data/gatehouse.db`,
+    )
 }
 
 /**

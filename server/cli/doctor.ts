@@ -29,12 +29,19 @@ async function examine(): Promise<Finding[]> {
     return [{ check: 'configuration', ok: false, detail: error.message }]
   }
   return [
-    { check: 'configuration', ok: true, detail: `serves ${config.publicUrl} on ${config.host}:${config.port}` },
+    await settings(config),
     publicUrl(config),
     ...(await examineDatabase(config)),
     await mail(config),
     ton(config),
   ]
+}
+
+async function settings(config: Config): Promise<Finding> {
+  const { doubts } = await import('../doubts.ts')
+  const [doubt] = doubts(config)
+  const detail = doubt ?? `serves ${config.publicUrl} on ${config.host}:${config.port}`
+  return { check: 'configuration', ok: !doubt, detail }
 }
 
 function publicUrl({ publicUrl: url }: Config): Finding {

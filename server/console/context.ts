@@ -1,6 +1,6 @@
 import type { Request, Response } from 'express'
 import { AppError } from '#server/error.ts'
-import { originOf } from '#server/http/authenticate.ts'
+import { originOf, spendUnknown } from '#server/http/authenticate.ts'
 import { COOKIE_TTL_MS, operatorOfToken } from '#server/operator/tokens.ts'
 import type { Runtime } from '#server/runtime.ts'
 import type { Context } from './trpc.ts'
@@ -35,6 +35,8 @@ export async function createContext(runtime: Runtime, request: Request, response
     : cookie
       ? await operatorOfToken(runtime, cookie, 'oc')
       : undefined
+  // Somebody may be guessing, and each guess is looked up.
+  if (!found && (bearer || cookie)) await spendUnknown(runtime, request, response)
   return {
     runtime,
     origin: originOf(runtime, request),

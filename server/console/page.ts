@@ -101,8 +101,18 @@ export function assertAhead(now: Date, expiresAt: Date | undefined): void {
     })
 }
 
-/** An ISO 8601 instant, or a day, from the input as a Date. Of JavaScript's own readings null is 1970 and 0 the year 2000. */
-export const instantInput = z
-  .union([z.iso.datetime({ offset: true }), z.iso.date()], 'must be a date and time such as 2026-01-31T12:00:00Z')
-  .transform((text) => new Date(text))
+/** An ISO 8601 instant, or a day. Of JavaScript's own readings null is 1970 and 0 the year 2000. */
+const moment = z.union(
+  [z.iso.datetime({ offset: true }), z.iso.date()],
+  'must be a date and time such as 2026-01-31T12:00:00Z',
+)
+
+/** Nothing here is older or newer, and both databases can count minutes and milliseconds between the two. */
+const [EARLIEST, LATEST] = [0, Date.UTC(6000, 0)]
+
+/** An end of a range of time. Far away means always: the year 1 and the year 9999 are some languages' words for it. */
+export const instantInput = moment.transform((text) => new Date(Math.min(Math.max(Date.parse(text), EARLIEST), LATEST)))
+
+/** A moment that is kept as it was given. */
+export const expiryInput = moment.transform((text) => new Date(text))
 export const instant = z.iso.datetime()

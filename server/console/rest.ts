@@ -60,7 +60,10 @@ export function restRoutes(runtime: Runtime, body: RequestHandler[]): Router {
 
 const isCreation = (name: string) => name.endsWith('.create')
 
-/** Path, query and body as one input. Each place has its own members: one given twice is a mistake or a trick. */
+/**
+ * Path, query and body as one input. Each place has its own members: one given twice is a mistake or a trick. A parameter of the query without a value
+ * counts as left out, as in a form of ours (`http/form.ts`): scripts and HTML forms send all they have.
+ */
 function inputOf(request: Request): Record<string, unknown> {
   const fromBody: unknown = request.body ?? {}
   if (typeof fromBody !== 'object' || fromBody === null || Array.isArray(fromBody))
@@ -68,6 +71,7 @@ function inputOf(request: Request): Record<string, unknown> {
   const input: Record<string, unknown> = { ...fromBody }
   for (const place of [request.query, request.params]) {
     for (const [key, value] of Object.entries(place)) {
+      if (value === '') continue
       if (Object.hasOwn(input, key))
         throw new AppError('invalid_request', `${key} is given twice`, {
           errors: [{ path: key, message: 'is given twice' }],

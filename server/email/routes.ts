@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { Router, type Response } from 'express'
 import { AppError } from '#server/error.ts'
+import { spendUnknown } from '#server/http/authenticate.ts'
 import type { Runtime } from '#server/runtime.ts'
 import type { TemplateContent } from './builtin.ts'
 import { escapeHtml, liquidFault } from './engine.ts'
@@ -35,6 +36,7 @@ export function emailRoutes(runtime: Runtime): Router {
   })
 
   router.get('/preview/:token', async (request, response) => {
+    await spendUnknown(runtime, request, response)
     const { app, kind, locale, content, until, draft } = await openShare(runtime, request.params['token'])
     const mail = show(content, sampleValues(app, kind, locale, runtime.now()))
     const { name, address } = senderOf(runtime, app)

@@ -1,10 +1,10 @@
-import { raw, Router, type Request } from 'express'
+import { raw, Router, type Request, type Response } from 'express'
 import { authenticateApp, type ApiKeyScope } from '#server/app/apiKeys.ts'
 import { findByKey, type App } from '#server/app/app.ts'
 import { describeEvent } from '#server/delivery/describe.ts'
 import { AppError } from '#server/error.ts'
 import { methodNotAllowed, requireJson, sendJson } from '#server/http/answer.ts'
-import { addressOf, spendCall } from '#server/http/authenticate.ts'
+import { addressOf, countingRefusals, spendCall } from '#server/http/authenticate.ts'
 import type { Runtime } from '#server/runtime.ts'
 import { ingest } from './ingest.ts'
 import { findEvent } from './store.ts'
@@ -15,8 +15,7 @@ export function eventRoutes(runtime: Runtime): Router {
   const path = '/v1/apps/:app/events'
 
   router.post(path, requireJson, raw({ type: () => true, limit: '256kb' }), async (request, response) => {
-    const app = await callingApp(runtime, request, 'events:write')
-    if (runtime.config.rateLimits) await spendCall(runtime, app, request, response)
+    const app = await caller(runtime, request, response, 'events:write')
     const { answer, replayed } = await ingest(runtime, app, textOf(request.body), keyOf(request))
     if (replayed) response.setHeader('idempotent-replayed', 'true')
     sendJson(response, answer, 202)
@@ -24,7 +23,7 @@ export function eventRoutes(runtime: Runtime): Router {
   router.all(path, methodNotAllowed('POST'))
 
   router.get(`${path}/:id`, async (request, response) => {
-    const app = await callingApp(runtime, request, 'events:read')
+    const app = await caller(runtime, request, response, 'events:read')
     const id = runtime.vault.ids.parse('evt', String(request.params['id']))
     const event = id === undefined ? undefined : await findEvent(runtime.db, id)
     if (!event || event.appId !== app.id) throw new AppError('not_found', 'This app has no such event')
@@ -32,6 +31,13 @@ export function eventRoutes(runtime: Runtime): Router {
   })
   router.all(`${path}/:id`, methodNotAllowed('GET'))
   return router
+}
+
+/** The app that calls, its call counted. @throws AppError as `callingApp`, and rate_limited */
+async function caller(runtime: Runtime, request: Request, response: Response, scope: ApiKeyScope): Promise<App> {
+  const app = await countingRefusals(runtime, request, response, callingApp(runtime, request, scope))
+  if (runtime.config.rateLimits) await spendCall(runtime, app, request, response)
+  return app
 }
 
 /** The app of the path, if it is the one that calls: by API key, or from an allow-listed address. */

@@ -29,12 +29,12 @@ export async function authenticate(
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<Access> {
-  const access = await verified(runtime, request)
+  const access = await verified(runtime, request, response)
   if (runtime.config.rateLimits) await spendCall(runtime, access.app, request, response)
   return touchAccess(runtime, access, runtime.now())
 }
 
-async function verified(runtime: Runtime, request: IncomingMessage): Promise<Access> {
+async function verified(runtime: Runtime, request: IncomingMessage, response: ServerResponse): Promise<Access> {
   try {
     const access = await verifyAccess(runtime, bearerToken(request))
     if (runtime.traffic.blocksAnybody()) runtime.traffic.refuseBlocked(addressOf(runtime, request), access.app.id)
@@ -43,6 +43,7 @@ async function verified(runtime: Runtime, request: IncomingMessage): Promise<Acc
     // Somebody may be guessing.
     if (error instanceof AppError && error.code === 'token_invalid')
       runtime.traffic.note({ app: { id: 0, publicId: '' }, method: 'token', ...originOf(runtime, request) }, error.code)
+    await spendUnknown(runtime, request, response)
     throw error
   }
 }
@@ -56,6 +57,34 @@ export async function spendCall(
 ): Promise<void> {
   const key = limitKey(addressOf(runtime, request))
   setQuota(response, await runtime.limits.call(key, app.settings.rateLimits.callsPerAddress))
+}
+
+/** Which app a call is for is known only once its token or key is proved; until then this many calls a minute are an address's. */
+const CALLS_BEFORE_APP_IS_KNOWN = 60_000
+
+/** Counts a call of nobody we know, or whose app does not matter. @throws AppError rate_limited */
+export async function spendUnknown(
+  runtime: Runtime,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  if (!runtime.config.rateLimits) return
+  setQuota(response, await runtime.limits.call(limitKey(addressOf(runtime, request)), CALLS_BEFORE_APP_IS_KNOWN))
+}
+
+/** Does what proves who calls; a call that is refused there counts as one of nobody we know. @throws AppError as `proof`, and rate_limited */
+export async function countingRefusals<T>(
+  runtime: Runtime,
+  request: IncomingMessage,
+  response: ServerResponse,
+  proof: Promise<T>,
+): Promise<T> {
+  try {
+    return await proof
+  } catch (error) {
+    await spendUnknown(runtime, request, response)
+    throw error
+  }
 }
 
 /** The user of a session, as far as its lookup tells. */

@@ -5,7 +5,12 @@ import { endUserSessions } from '#server/session/revoke.ts'
 import { deleteUserBlocks, findUser, updateUser } from './store.ts'
 
 /** Blocks a user: all sessions end in the same transaction, and no sign-in succeeds until `unblockUser`. @throws AppError not_found */
-export function blockUser(runtime: Runtime, actor: Actor, id: number, reason: string): Promise<{ ended: number }> {
+export function blockUser(
+  runtime: Runtime,
+  actor: Actor,
+  id: number,
+  reason: string | null,
+): Promise<{ ended: number }> {
   const now = runtime.now()
   return runtime.db.transaction(async (tx) => {
     const user = await updateUser(tx, id, { blockedAt: now, blockedReason: reason })

@@ -222,10 +222,10 @@ export const usersRouter = router({
 
   block: procedure('support')
     .meta(rest('POST', '/users/{id}/block', 'Users', 'Block a user: all sessions end at once and no sign-in succeeds'))
-    .input(z.strictObject({ id, reason: z.string().trim().min(1).max(500) }))
+    .input(z.strictObject({ id, reason: z.string().trim().max(500).optional() }))
     .output(z.object({ ended: z.number() }))
     .mutation(async ({ ctx, input }) =>
-      blockUser(ctx.runtime, ctx.actor, await rowOf(ctx.runtime, ctx.operator, input.id), input.reason),
+      blockUser(ctx.runtime, ctx.actor, await rowOf(ctx.runtime, ctx.operator, input.id), input.reason || null),
     ),
 
   unblock: procedure('support')

@@ -1,13 +1,12 @@
-import { isIP } from 'node:net'
 import { parseAddress } from '#server/ton/address.ts'
 import type { Runtime } from '#server/runtime.ts'
 import { emailHash, subjectHash, usernameHash } from './findOrCreate.ts'
 import { findUsersByHashes } from './searchStore.ts'
 
-export type Found = { sessionId?: number | undefined; userIds: number[]; ip?: string | undefined }
+export type Found = { sessionId?: number | undefined; userIds: number[] }
 
 /**
- * What a search text means: a pasted id, an address of a machine or a wallet, a Telegram id or @username, an e-mail address, an SSO subject. What is
+ * Whom a search text means: a pasted id, a wallet's address, a Telegram id or @username, an e-mail address, an SSO subject. What is
  * encrypted can only be found whole.
  */
 export async function resolveSearch(runtime: Runtime, text: string): Promise<Found> {
@@ -17,7 +16,6 @@ export async function resolveSearch(runtime: Runtime, text: string): Promise<Fou
   if (sessionId !== undefined) return { sessionId, userIds: [] }
   const userId = vault.ids.parse('usr', q)
   if (userId !== undefined) return { userIds: [userId] }
-  const ip = isIP(q) ? q.toLowerCase() : undefined
   const wallet = rawAddress(q)
   const subjects = [
     subjectHash(vault, 'sso', q),
@@ -29,7 +27,7 @@ export async function resolveSearch(runtime: Runtime, text: string): Promise<Fou
     username: usernameHash(vault, q),
     email: emailHash(vault, q),
   })
-  return { userIds, ip }
+  return { userIds }
 }
 
 function rawAddress(text: string): string | undefined {

@@ -5,6 +5,7 @@ import { openStop } from '#server/email/stop.ts'
 import { AppError } from '#server/error.ts'
 import { findProfile } from '#server/event/store.ts'
 import { methodNotAllowed } from '#server/http/answer.ts'
+import { spendUnknown } from '#server/http/authenticate.ts'
 import { readForm } from '#server/http/form.ts'
 import { openProfile } from '#server/identity/findOrCreate.ts'
 import type { Runtime } from '#server/runtime.ts'
@@ -15,6 +16,11 @@ import { stopPage, type StopState } from './stopPage.ts'
 export function mailRoutes(runtime: Runtime): Router {
   const router = Router()
   const path = '/mails/stop/:token'
+
+  router.use('/mails/stop', async (request, response, next) => {
+    await spendUnknown(runtime, request, response)
+    next()
+  })
 
   router.get(path, async (request, response) => {
     await answer(runtime, response, request.params['token'], 'ask')

@@ -1,9 +1,11 @@
 import * as z from 'zod'
 import { AppError } from '#server/error.ts'
+import { limitKey } from '#server/http/address.ts'
 import {
   assertAhead,
   countedPageOf,
   instant,
+  expiryInput,
   instantInput,
   MOST_COUNTED,
   inOrder,
@@ -93,7 +95,7 @@ export const setupRouter = router({
     )
     .output(z.object({ operator: operatorShape }))
     .mutation(async ({ ctx, input }) => {
-      await ctx.runtime.limits.guess(`setup from ${ctx.origin.ip}`, 20, 900)
+      await ctx.runtime.limits.guess(`setup from ${limitKey(ctx.origin.ip)}`, 20, 900)
       await completeSetup(ctx.runtime, input)
       const { operator, token } = await signInOperator(ctx.runtime, input, ctx.origin)
       ctx.setCookie(token)
@@ -240,7 +242,7 @@ export const operatorTokensRouter = router({
 
   create: procedure('view')
     .meta(rest('POST', '/operator-tokens', 'Operators', 'Make an API token with your own role; it is shown once'))
-    .input(z.strictObject({ name: tokenName, expiresAt: instantInput.optional() }))
+    .input(z.strictObject({ name: tokenName, expiresAt: expiryInput.optional() }))
     .output(z.object({ id: z.string(), token: z.string() }))
     .mutation(async ({ ctx, input }) => {
       assertAhead(ctx.runtime.now(), input.expiresAt)

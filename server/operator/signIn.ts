@@ -1,4 +1,5 @@
 import { AppError } from '#server/error.ts'
+import { limitKey } from '#server/http/address.ts'
 import type { Runtime } from '#server/runtime.ts'
 import type { Origin } from '#server/session/open.ts'
 import { recordAudit } from './audit.ts'
@@ -24,7 +25,7 @@ export async function signInOperator(
 ): Promise<{ operator: Operator; token: string }> {
   const emailHash = operatorEmailHash(runtime, input.email)
   const key = `operator ${emailHash.toString('base64')}`
-  await counted(runtime, `operators from ${origin.ip}`, TRIES_PER_ADDRESS)
+  await counted(runtime, `operators from ${limitKey(origin.ip)}`, TRIES_PER_ADDRESS)
   // Counted before the password is looked at, so that tries at once cannot slip past the count.
   await counted(runtime, key, TRIES)
   const row = await findOperatorByEmail(runtime.db, emailHash)

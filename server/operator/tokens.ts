@@ -83,6 +83,18 @@ export function removeOperatorToken(runtime: Runtime, actor: Actor, operatorId: 
   })
 }
 
+/** The token and its operator, if it is good now; looking counts as no use. */
+export async function proveOperatorToken(runtime: Runtime, token: string, kind: Extract<OpaqueKind, 'oc' | 'op'>) {
+  const presented = readOpaque(runtime.vault.ids, token)
+  const found = presented?.kind === kind ? await findOperatorToken(runtime.db, presented.row) : undefined
+  if (!found || !presented || !matches(presented.secret, found.token.tokenHash)) return undefined
+  const now = runtime.now()
+  const { token: row, operator } = found
+  if (operator.disabled || (row.expiresAt && now >= row.expiresAt)) return undefined
+  const unused = now.getTime() - row.lastUsedAt.getTime()
+  return row.kind === 'session' && unused >= COOKIE_IDLE_MS ? undefined : found
+}
+
 /**
  * The operator that a cookie's or an API token speaks for, or undefined. A disabled operator's tokens are dead at once.
  * @param kind `oc` from the cookie, `op` from the Authorization header: one never passes for the other
@@ -92,16 +104,12 @@ export async function operatorOfToken(
   token: string,
   kind: Extract<OpaqueKind, 'oc' | 'op'>,
 ): Promise<{ operator: Operator; tokenId: number } | undefined> {
-  const presented = readOpaque(runtime.vault.ids, token)
-  const found = presented?.kind === kind ? await findOperatorToken(runtime.db, presented.row) : undefined
-  if (!found || !presented || !matches(presented.secret, found.token.tokenHash)) return undefined
+  const found = await proveOperatorToken(runtime, token, kind)
+  if (!found) return undefined
   const now = runtime.now()
   const { token: row, operator } = found
-  if (operator.disabled || (row.expiresAt && now >= row.expiresAt)) return undefined
-  const unused = now.getTime() - row.lastUsedAt.getTime()
-  if (row.kind === 'session' && unused >= COOKIE_IDLE_MS) return undefined
   // A minute is exact enough for an idle time of an hour, and for people.
-  if (unused >= 60_000) {
+  if (now.getTime() - row.lastUsedAt.getTime() >= 60_000) {
     await runtime.db
       .transaction((tx) => touchOperatorToken(tx, row.id, now))
       .catch((error: unknown) => runtime.log.warn({ err: error }, 'last use of an operator token was not noted'))

@@ -18,6 +18,7 @@ import {
   type SessionFilter,
 } from './listStore.ts'
 import { revokeMany, revokeSession } from './revoke.ts'
+import { addressText } from '#server/http/network.ts'
 import { endReasons, idleExpiry, timedOut } from './session.ts'
 import { withIds } from './store.ts'
 import { timelineOf } from './timeline.ts'
@@ -48,14 +49,18 @@ const filterInput = {
   status: z.enum(['active', 'ended']).optional(),
   reason: z.enum(endReasons).optional(),
   method: z.enum(methods).optional(),
-  ip: z.string().max(45).optional(),
+  ip: z
+    .string()
+    .max(49)
+    .optional()
+    .describe('An address, a network such as 203.0.113.0/24, or the beginning of an address (203.0.113.)'),
   q: z
     .string()
     .trim()
     .max(200)
     .optional()
     .describe(
-      'A session or user id, Telegram id, @username, wallet address, e-mail address, SSO subject or IP address',
+      'A session or user id, Telegram id, @username, wallet address, e-mail address, SSO subject, IP address or network',
     ),
   createdFrom: instantInput.optional(),
   createdTo: instantInput.optional(),
@@ -65,6 +70,9 @@ const filterInput = {
   endedTo: instantInput.optional(),
 }
 const filterShape = z.strictObject(filterInput)
+
+/** Where a page begins: id, milliseconds and minute of the last use, each no larger than its column holds. */
+const position = z.tuple([z.int(), z.int().min(0).max(Date.UTC(9999, 0)), z.int32().min(0)])
 
 /** One session as the console lists it. */
 export async function showSession(runtime: Runtime, row: ListedSession): Promise<SessionItem> {
@@ -96,14 +104,21 @@ async function readFilter(
   operator: Operator,
   input: z.infer<typeof filterShape>,
 ): Promise<SessionFilter> {
-  const { appId, userId, q, ...plain } = input
+  const { appId, userId, q, ip, ...plain } = input
+  const network = ip ? addressText(ip) : undefined
+  if (ip && !network)
+    throw new AppError('invalid_request', 'The input does not fit; see errors', {
+      errors: [{ path: 'ip', message: 'must be an address, a network such as 203.0.113.0/24, or how addresses begin' }],
+    })
+  const found = q ? await resolveSearch(runtime, q) : undefined
   const number = (kind: 'app' | 'usr', text: string | undefined) =>
     text === undefined ? undefined : (runtime.vault.ids.parse(kind, text) ?? -1)
   return {
     ...plain,
     appId: number('app', appId),
     userId: number('usr', userId),
-    match: q ? await resolveSearch(runtime, q) : undefined,
+    ip: network,
+    match: found && { ...found, ip: q ? addressText(q) : undefined },
     only: operator.appIds,
   }
 }
@@ -130,11 +145,11 @@ export const sessionsRouter = router({
     .query(async ({ ctx, input }) => {
       const { runtime } = ctx
       const { limit, cursor, sort, ...filter } = input
-      const position = readCursor(z.tuple([z.number().int(), z.number().int(), z.number().int()]), cursor)
+      const after = readCursor(position, cursor)
       const where = sessionsWhere(await readFilter(runtime, ctx.operator, filter), runtime.now())
       const rows = await listSessions(runtime.db, where, {
         sort,
-        after: position && { id: position[0], lastActiveAt: new Date(position[1]), activeMinute: position[2] },
+        after: after && { id: after[0], lastActiveAt: new Date(after[1]), activeMinute: after[2] },
         limit: limit + 1,
       })
       const listed = page(

@@ -17,6 +17,8 @@ import {
 } from 'drizzle-orm'
 import type { Reader } from '#server/db/database.ts'
 import { apps, identities, sessions, users } from '#server/db/schema.ts'
+import { beginsWith } from '#server/db/text.ts'
+import type { NetworkText } from '#server/http/network.ts'
 import type { EndReason, SignInMethod } from './session.ts'
 
 /** What a list of sessions is narrowed to; every member that is given must hold. */
@@ -26,9 +28,9 @@ export type SessionFilter = {
   status?: 'active' | 'ended' | undefined
   reason?: EndReason | undefined
   method?: SignInMethod | undefined
-  ip?: string | undefined
+  ip?: NetworkText | undefined
   /** One of these sessions, or one of these users' sessions, or sessions from this address. */
-  match?: { sessionId?: number | undefined; userIds?: number[]; ip?: string | undefined } | undefined
+  match?: { sessionId?: number | undefined; userIds?: number[]; ip?: NetworkText | undefined } | undefined
   createdFrom?: Date | undefined
   createdTo?: Date | undefined
   activeFrom?: Date | undefined
@@ -54,12 +56,12 @@ export function sessionsWhere(filter: SessionFilter, now: Date): SQL | undefined
     filter.status === 'ended' ? isNotNull(sessions.endedAt) : undefined,
     filter.reason ? eq(sessions.endReason, filter.reason) : undefined,
     filter.method ? eq(sessions.method, filter.method) : undefined,
-    filter.ip ? eq(sessions.ip, filter.ip) : undefined,
+    filter.ip ? from(filter.ip) : undefined,
     match
       ? (or(
           match.sessionId === undefined ? undefined : eq(sessions.id, match.sessionId),
           match.userIds?.length ? inArray(sessions.userId, match.userIds) : undefined,
-          match.ip ? eq(sessions.ip, match.ip) : undefined,
+          match.ip ? from(match.ip) : undefined,
         ) ?? sql`1 = 0`)
       : undefined,
     filter.createdFrom ? gte(sessions.createdAt, filter.createdFrom) : undefined,
@@ -74,6 +76,12 @@ export function sessionsWhere(filter: SessionFilter, now: Date): SQL | undefined
       : undefined,
   )
 }
+
+const from = ({ whole, beginnings }: NetworkText): SQL =>
+  or(
+    whole.length > 0 ? inArray(sessions.ip, whole) : undefined,
+    ...beginnings.map((beginning) => beginsWith(sessions.ip, beginning)),
+  )!
 
 /** Where a page begins: the sort values of the last row before it. */
 export type SessionPosition = { id: number; lastActiveAt: Date; activeMinute: number }

@@ -47,7 +47,9 @@ export async function openSession(
   if (surplus > 0 && policy.limitPolicy === 'reject') {
     throw new AppError(
       'session_limit_reached',
-      `At most ${policy.maxConcurrentSessions} sessions at once are allowed; sign out elsewhere first`,
+      policy.maxConcurrentSessions === 1
+        ? 'One session at a time is allowed; sign out elsewhere first'
+        : `At most ${policy.maxConcurrentSessions} sessions at once are allowed; sign out elsewhere first`,
     )
   }
   // Oldest activity first; of equals the one created first.

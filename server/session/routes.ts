@@ -2,9 +2,8 @@ import { Router, type RequestHandler } from 'express'
 import * as z from 'zod'
 import { AppError } from '#server/error.ts'
 import type { Handler } from '#server/http/ahead.ts'
-import { methodNotAllowed, parse, sendJson, sendNothing, setQuota } from '#server/http/answer.ts'
-import { addressOf, authenticate, seenUser } from '#server/http/authenticate.ts'
-import { limitKey } from '#server/http/address.ts'
+import { methodNotAllowed, parse, sendJson, sendNothing } from '#server/http/answer.ts'
+import { authenticate, seenUser, spendUnknown } from '#server/http/authenticate.ts'
 import { publicUser } from '#server/identity/publicUser.ts'
 import type { Runtime } from '#server/runtime.ts'
 import { refresh } from '#server/token/refresh.ts'
@@ -39,7 +38,7 @@ export function sessionRoutes(runtime: Runtime, body: RequestHandler[]): Router 
 
   router.post('/v1/token/refresh', ...body, async (request, response) => {
     const { refreshToken } = parse(z.strictObject({ refreshToken: z.string().min(1).max(5_000) }), request.body)
-    setQuota(response, await runtime.limits.call(limitKey(addressOf(runtime, request)), CALLS_BEFORE_APP_IS_KNOWN))
+    await spendUnknown(runtime, request, response)
     const { accessToken, expiresIn, refreshToken: successor } = await refresh(runtime, refreshToken)
     sendJson(response, { accessToken, tokenType: 'Bearer', expiresIn, ...(successor && { refreshToken: successor }) })
   })
@@ -89,6 +88,3 @@ export function sessionRoutes(runtime: Runtime, body: RequestHandler[]): Router 
 
   return router
 }
-
-/** A refresh token says which app it belongs to only once it is proved. */
-const CALLS_BEFORE_APP_IS_KNOWN = 60_000

@@ -12,16 +12,22 @@ import { verifyInitData } from './initData.ts'
 import { verifyLoginWidget } from './loginWidget.ts'
 import { insertUsedProof } from './store.ts'
 
-/** Exactly one of Telegram's three proofs. */
-export const telegramLoginInput = z.union(
-  [
-    z.strictObject({ initData: z.string().min(1).max(4096) }),
-    z.strictObject({ loginWidget: z.record(z.string().max(64), z.union([z.string().max(4096), z.number()])) }),
-    z.strictObject({ idToken: z.string().min(1).max(8192), nonce: z.string().min(1).max(255).optional() }),
-  ],
-  'must hold exactly one of initData, loginWidget and idToken',
-)
-export type TelegramLoginInput = z.infer<typeof telegramLoginInput>
+const forms = {
+  initData: z.strictObject({ initData: z.string().min(1).max(4096) }),
+  loginWidget: z.strictObject({
+    loginWidget: z.record(z.string().max(64), z.union([z.string().max(4096), z.number()])),
+  }),
+  idToken: z.strictObject({ idToken: z.string().min(1).max(8192), nonce: z.string().min(1).max(255).optional() }),
+}
+export type TelegramLoginInput = z.infer<(typeof forms)[keyof typeof forms]>
+
+const none = z.never('must hold exactly one of initData, loginWidget and idToken')
+
+/** Exactly one of Telegram's three proofs, in the form of the one that was sent. */
+export function telegramLoginInput(input: unknown): z.ZodType<TelegramLoginInput> {
+  const sent = Object.keys(forms).filter((name) => Object.hasOwn(Object(input), name)) as (keyof typeof forms)[]
+  return sent.length === 1 ? forms[sent[0]!] : none
+}
 
 type Checked = {
   id: string

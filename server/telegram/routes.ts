@@ -16,7 +16,8 @@ export function telegramSignIn(runtime: Runtime): Handler {
     const app = await getApp(runtime, key)
     const origin = originOf(runtime, request)
     setQuota(response, await runtime.limits.signIn(app, limitKey(origin.ip)))
-    const input = parse(telegramLoginInput, await jsonOf(request))
+    const body = await jsonOf(request)
+    const input = parse(telegramLoginInput(body), body)
     const proof = 'initData' in input ? /(?:^|&)hash=([0-9a-f]{64})(?:&|$)/.exec(input.initData)?.[1] : undefined
     const claim = claimOf(input)
     sendJson(

@@ -39,9 +39,11 @@ export const tokensRouter = router({
     .mutation(async ({ ctx, input }) => {
       const found = await inspectToken(ctx.runtime, input.token)
       const row = found.sessionId === undefined ? undefined : await findListedSession(ctx.runtime.db, found.sessionId)
-      const visible = row && (!ctx.operator.appIds || ctx.operator.appIds.includes(row.app.id))
+      const appId = row?.app.id ?? found.appId
+      const { appIds } = ctx.operator
       // What an operator may not see is, for them, no token of ours.
-      if (row && !visible) throw new AppError('not_found', 'There is no such token in the apps you look after')
+      if (appId !== undefined && appIds && !appIds.includes(appId))
+        throw new AppError('not_found', 'There is no such token in the apps you look after')
       return {
         kind: found.kind,
         header: found.header ?? null,

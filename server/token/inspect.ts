@@ -1,27 +1,15 @@
 import { decodeJwt, decodeProtectedHeader } from 'jose'
+import { audienceOf } from '#server/app/app.ts'
 import { AppError } from '#server/error.ts'
 import type { Runtime } from '#server/runtime.ts'
 import { readOpaque } from '#server/secret/opaque.ts'
 import { checkLogoutToken, LOGOUT_TYP } from './checkLogoutToken.ts'
+import { nothing, type Inspection } from './inspection.ts'
+import { inspectApiKey, inspectOperatorToken } from './inspectSecret.ts'
 import { looksLikeJwt } from './jwt.ts'
 import { assertKnown } from './refresh.ts'
 import { findAccessToken } from './store.ts'
-import { liveSession, verifyAccess } from './verifyAccess.ts'
-
-export type TokenKind = 'jwt' | 'opaque' | 'refresh' | 'logout' | 'apiKey' | 'operatorToken' | 'unknown'
-
-export type Inspection = {
-  kind: TokenKind
-  header: Record<string, unknown> | undefined
-  claims: Record<string, unknown> | undefined
-  valid: boolean
-  /** Why it is refused, in the words its bearer reads. */
-  reason: string | undefined
-  code: string | undefined
-  checks: { name: string; ok: boolean; detail: string }[]
-  /** The row of the session it belongs to, live or not. */
-  sessionId: number | undefined
-}
+import { liveSession, verifyAccess, type Access } from './verifyAccess.ts'
 
 const kinds = { rt: 'refresh', at: 'opaque', sk: 'apiKey', op: 'operatorToken', oc: 'operatorToken' } as const
 
@@ -38,14 +26,6 @@ export async function inspectToken(runtime: Runtime, token: string): Promise<Ins
   }
 }
 
-const nothing = {
-  kind: 'unknown' as TokenKind,
-  header: undefined,
-  claims: undefined,
-  valid: false,
-  sessionId: undefined,
-}
-
 async function inspectJwt(runtime: Runtime, token: string): Promise<Inspection> {
   const header = decoded(() => decodeProtectedHeader(token) as Record<string, unknown>)
   const claims = decoded(() => decodeJwt(token) as Record<string, unknown>)
@@ -54,7 +34,8 @@ async function inspectJwt(runtime: Runtime, token: string): Promise<Inspection> 
   const now = runtime.now().getTime() / 1000
   const exp = typeof claims?.['exp'] === 'number' ? claims['exp'] : undefined
   const sessionId = typeof claims?.['sid'] === 'string' ? runtime.vault.ids.parse('ses', claims['sid']) : undefined
-  const outcome = await attempt(() => verifyAccess(runtime, token))
+  let access: Access | undefined
+  const outcome = await attempt(async () => (access = await verifyAccess(runtime, token)))
   const checks = [
     {
       name: 'Form',
@@ -79,6 +60,11 @@ async function inspectJwt(runtime: Runtime, token: string): Promise<Inspection> 
       detail: `iss is ${say(claims?.['iss'])}, ours is ${runtime.config.publicUrl}`,
     },
     {
+      name: 'Audience',
+      ok: claims?.['aud'] !== undefined,
+      detail: audience(claims?.['aud'], access),
+    },
+    {
       name: 'Expiry',
       ok: exp !== undefined && now < exp,
       detail:
@@ -100,6 +86,17 @@ async function inspectJwt(runtime: Runtime, token: string): Promise<Inspection> 
     checks,
     sessionId,
   }
+}
+
+/** Who a token is for. Of a token that holds also whether its app's new ones are: a backend that has moved on refuses the others. */
+function audience(aud: unknown, access: Access | undefined): string {
+  if (aud === undefined) return 'aud is missing'
+  const said = [aud].flat().map(say)
+  const text = `aud is ${said.join(', ')}`
+  if (!access) return text
+  const own = [audienceOf(access.app)].flat()
+  const gone = said.filter((one) => !own.includes(one))
+  return gone.length > 0 ? `${text}; tokens made from now on carry ${own.join(', ')}` : text
 }
 
 /** What an app's server was told when a session ended; it opens nothing. */
@@ -131,15 +128,8 @@ async function inspectOpaque(runtime: Runtime, token: string): Promise<Inspectio
   }
   const kind = kinds[presented.kind]
   const form = { name: 'Form', ok: true, detail: `made by this installation, ${kind}` }
-  if (kind === 'apiKey' || kind === 'operatorToken') {
-    return {
-      ...nothing,
-      kind,
-      reason: 'This is a secret of a server or an operator, not of a user; it is not looked up here',
-      code: 'token_invalid',
-      checks: [form],
-    }
-  }
+  if (kind === 'apiKey') return inspectApiKey(runtime, token, form)
+  if (kind === 'operatorToken') return inspectOperatorToken(runtime, token, form)
   const sessionId = kind === 'refresh' ? presented.row : (await findAccessToken(runtime.db, presented.row))?.sessionId
   const outcome = await attempt(async () => {
     if (kind === 'opaque') return verifyAccess(runtime, token)

@@ -3,10 +3,16 @@ import { Router } from 'express'
 import { authenticateApp, type ApiKeyScope } from '#server/app/apiKeys.ts'
 import { findByKey, type App } from '#server/app/app.ts'
 import { AppError } from '#server/error.ts'
-import { limitKey } from '#server/http/address.ts'
 import type { Handler } from '#server/http/ahead.ts'
-import { methodNotAllowed, sendJson, setQuota } from '#server/http/answer.ts'
-import { addressOf, bearerToken, originOf, spendCall } from '#server/http/authenticate.ts'
+import { methodNotAllowed, sendJson } from '#server/http/answer.ts'
+import {
+  addressOf,
+  bearerToken,
+  countingRefusals,
+  originOf,
+  spendCall,
+  spendUnknown,
+} from '#server/http/authenticate.ts'
 import { readForm, type Form } from '#server/http/form.ts'
 import type { Runtime } from '#server/runtime.ts'
 import type { Origin } from '#server/session/open.ts'
@@ -20,14 +26,13 @@ import { tokenInfo } from './tokenInfo.ts'
 export function introspection(runtime: Runtime): Handler {
   return async (request, response) => {
     const form = await readForm(request)
-    const app = await callingApp(runtime, request, form, 'tokens:introspect')
+    const calling = callingApp(runtime, request, form, 'tokens:introspect')
+    const app = await countingRefusals(runtime, request, response, calling)
     await spendCall(runtime, app, request, response)
     sendJson(response, await introspect(runtime, app, field(form, 'token')))
   }
 }
 
-/** Which app a token belongs to is known only once it is proved. */
-const CALLS_BEFORE_APP_IS_KNOWN = 60_000
 /** No installation has more sessions than fit into so many lists. */
 const MOST_STATUS_LISTS = 1_000_000
 
@@ -46,7 +51,8 @@ export function tokenRoutes(runtime: Runtime, grants: Record<string, Grant> = {}
 
   router.post('/oauth/revoke', async (request, response) => {
     const form = await readForm(request)
-    const app = await callingApp(runtime, request, form, 'tokens:revoke')
+    const calling = callingApp(runtime, request, form, 'tokens:revoke')
+    const app = await countingRefusals(runtime, request, response, calling)
     await spendCall(runtime, app, request, response)
     await revokeToken(runtime, field(form, 'token'), { reason: 'revoked_by_app' }, app)
     response.setHeader('cache-control', 'no-store')
@@ -57,7 +63,8 @@ export function tokenRoutes(runtime: Runtime, grants: Record<string, Grant> = {}
   router.post('/oauth/token', async (request, response) => {
     const form = await readForm(request)
     const grant = field(form, 'grant_type')
-    const app = await callingApp(runtime, request, form, 'tokens:exchange')
+    const calling = callingApp(runtime, request, form, 'tokens:exchange')
+    const app = await countingRefusals(runtime, request, response, calling)
     await spendCall(runtime, app, request, response)
     const other = Object.hasOwn(grants, grant) ? grants[grant] : undefined
     if (other) {
@@ -88,7 +95,7 @@ export function tokenRoutes(runtime: Runtime, grants: Record<string, Grant> = {}
     const key = typeof own === 'string' ? own : asked === undefined ? undefined : bearer
     const token = asked ?? bearer ?? bearerToken(request)
     const ip = addressOf(runtime, request)
-    setQuota(response, await runtime.limits.call(limitKey(ip), CALLS_BEFORE_APP_IS_KNOWN))
+    await spendUnknown(runtime, request, response)
     sendJson(response, await tokenInfo(runtime, { token: token.slice(0, 10_000), key, ip }))
   })
   router.all('/sso/tokeninfo', methodNotAllowed('GET'))
@@ -104,7 +111,7 @@ export function tokenRoutes(runtime: Runtime, grants: Record<string, Grant> = {}
     // §8.4 of the draft: how things stood at another time.
     if (request.query['time'] !== undefined)
       throw new AppError('not_implemented', 'There is the list of now only, and none of another time')
-    setQuota(response, await runtime.limits.call(limitKey(addressOf(runtime, request)), CALLS_BEFORE_APP_IS_KNOWN))
+    await spendUnknown(runtime, request, response)
     const token = await statusList(runtime, app, list)
     response.setHeader('content-type', STATUS_LIST_TYPE)
     response.setHeader('cache-control', `public, max-age=${STATUS_TTL}`)

@@ -31,7 +31,7 @@ const tonProof = z.strictObject({
   id,
   account: z.object({
     address,
-    chain: z.string().max(12).optional(),
+    chain: z.union([z.string().max(12), z.int().transform(String)]).optional(),
     publicKey: publicKey.optional(),
     walletStateInit: stateInit.optional(),
   }),
@@ -43,11 +43,13 @@ const tonProof = z.strictObject({
   }),
 })
 
-export const walletProof = z.union(
-  [tonProof, signedNonce],
-  'must hold id with either signedMessage and address (or stateInit) or account and proof',
-)
-export type WalletProof = z.infer<typeof walletProof>
+export type WalletProof = z.infer<typeof tonProof> | z.infer<typeof signedNonce>
+
+/** What a wallet's proof must look like, by what it is meant to be: so that faults are told of the members that were sent. */
+export function walletProof(input: unknown): z.ZodType<WalletProof> {
+  const meant = typeof input === 'object' && input !== null && ('account' in input || 'proof' in input)
+  return meant ? tonProof : signedNonce
+}
 
 /** The address that a proof says it is of, before anything of it is checked; undefined where none is named or it cannot be read. */
 export function claimedAddress(proof: WalletProof): string | undefined {

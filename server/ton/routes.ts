@@ -36,7 +36,8 @@ export function tonSignIn(runtime: Runtime): Handler {
     const app = await getApp(runtime, key)
     const origin = originOf(runtime, request)
     setQuota(response, await runtime.limits.signIn(app, limitKey(origin.ip)))
-    const proof = parse(walletProof, await jsonOf(request))
+    const body = await jsonOf(request)
+    const proof = parse(walletProof(body), body)
     const login = await attempt(runtime, { app, method: 'ton', ...origin, claim: claimedAddress(proof), request }, () =>
       tonLogin(runtime, app, proof, origin),
     )

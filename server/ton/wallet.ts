@@ -1,6 +1,6 @@
 import { AppError } from '../error.ts'
 import { splitAddress } from './address.ts'
-import { decodeBase64 } from './base64.ts'
+import { decodeAnyBase64 } from './base64.ts'
 import { parseStateInit } from './stateInit.ts'
 import { matchTemplate } from './template.ts'
 import type { WalletCode, WalletVersion } from './walletCodes.ts'
@@ -42,7 +42,7 @@ export function addressFromStateInit(stateInit: string): string {
  * Real state inits hold 140 to 1096 characters; parsing costs by the cell, so the bag's own count is looked at first.
  */
 function decodeStateInit(stateInit: string): Buffer {
-  const boc = stateInit.length <= 4096 ? decodeBase64(stateInit) : undefined
+  const boc = stateInit.length <= 4096 ? decodeAnyBase64(stateInit) : undefined
   if (!boc) throw new AppError('invalid_request', 'The state init is not base64 of at most 4096 characters')
   const referenceSize = (boc[4] ?? 0) & 7
   if (referenceSize !== 1 || (boc[6] ?? 0) > 64) {

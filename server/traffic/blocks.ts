@@ -29,7 +29,7 @@ export async function createBlock(runtime: Runtime, actor: Actor, input: NewBloc
   const user = input.userId === undefined ? undefined : await findUser(runtime.db, input.userId)
   if (input.kind === 'user' && !user) throw new AppError('not_found', 'There is no such user')
   // Also ends the sessions; the list then says until when.
-  if (input.kind === 'user' && input.effect === 'block') await blockUser(runtime, actor, user!.id, input.reason)
+  if (input.kind === 'user' && input.effect === 'block') await blockUser(runtime, actor, user!.id, input.reason || null)
   const row = await runtime.db.transaction(async (tx) => {
     const row = await insertBlock(tx, {
       effect: input.effect,

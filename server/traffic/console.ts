@@ -1,6 +1,14 @@
 import { isIP } from 'node:net'
 import * as z from 'zod'
-import { assertAhead, instantInput, page, pageInput, pageOf, placeOf as placeInList } from '#server/console/page.ts'
+import {
+  assertAhead,
+  expiryInput,
+  instantInput,
+  page,
+  pageInput,
+  pageOf,
+  placeOf as placeInList,
+} from '#server/console/page.ts'
 import { procedure, rest, router } from '#server/console/trpc.ts'
 import { AppError } from '#server/error.ts'
 import { findUser } from '#server/identity/store.ts'
@@ -265,8 +273,8 @@ export const blocksRouter = router({
         value: z.string().trim().max(60).optional().describe('An address or a CIDR network'),
         userId: id.optional(),
         appId: id.optional().describe('Holds in this app only'),
-        reason: z.string().trim().min(1).max(500),
-        expiresAt: instantInput.optional(),
+        reason: z.string().trim().max(500).default(''),
+        expiresAt: expiryInput.optional(),
       }),
     )
     .output(blockItem)

@@ -33,7 +33,7 @@ export function walletRoutes(runtime: Runtime, body: RequestHandler[]): Router {
   router.post('/v1/me/wallets', ...body, async (request, response) => {
     const { app, session } = await authenticate(runtime, request, response)
     setQuota(response, await runtime.limits.signIn(app, limitKey(addressOf(runtime, request))))
-    const proof = parse(walletProof, request.body)
+    const proof = parse(walletProof(request.body), request.body)
     const { wallet, isNew } = await attempt(
       runtime,
       { app, method: 'link', ...originOf(runtime, request), request },

@@ -1,6 +1,7 @@
 import { once } from 'node:events'
-import { writeFileSync } from 'node:fs'
+import { mkdtempSync, writeFileSync } from 'node:fs'
 import { Agent, request, type IncomingMessage } from 'node:http'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import Sqlite from 'better-sqlite3'
@@ -51,6 +52,22 @@ test('a start without a public URL names the port it got, and offers a set-up li
   const create = ['operator', 'create', '--email', 'ada@example.com', '--role', 'owner', '--password-stdin']
   await gatehouse(env, create, 'a long enough password')
   expect((await startServing(env)).printed()).not.toContain('setup')
+})
+
+test('a start says which networks were opened, and which of the settings are hardly meant', async () => {
+  const more = {
+    GATEHOUSE_ALLOW_NETWORKS: '10.20.0.0/16 127.0.0.0/8',
+    GATEHOUSE_TRUST_PROXY: '0.0.0.0/0',
+    LOG_LEVEL: 'info',
+  }
+  const server = await startServing(environment(await freshDatabase(), more))
+  await call(server, 'GET', '/healthz')
+  const said = server.printed()
+  expect(said).toContain('"networks":["10.20.0.0/16","127.0.0.0/8"]')
+  expect(
+    said.match(/"level":40,[^\n]*"msg":"GATEHOUSE_\w+/g)?.map((line) => line.slice(line.indexOf('GATEHOUSE_'))),
+  ).toEqual(['GATEHOUSE_TRUST_PROXY', 'GATEHOUSE_ALLOW_NETWORKS'])
+  expect(await server.end('SIGTERM')).toBe(0)
 })
 
 test('SIGTERM lets a request in flight finish, asks clients to go, and exits 0', async () => {
@@ -114,6 +131,21 @@ test('a port in use, an unreachable database and a newer one are one line each',
   const text = join(env['GATEHOUSE_DATA_DIR']!, 'notes.txt')
   writeFileSync(text, 'Not a database, but long enough for one. '.repeat(100))
   await oneLine({ ...env, DATABASE_URL: `file:${text}` }, /not an SQLite database/)
+})
+
+test('a folder in the place of the database, and one that cannot be made, are bad settings', async () => {
+  const env = environment(await freshDatabase())
+  const folder = mkdtempSync(join(tmpdir(), 'gatehouse-place-'))
+  const bad = { DATABASE_URL: `file:${folder}`, GATEHOUSE_DATA_DIR: '/proc/gatehouse' }
+  for (const [name, value] of Object.entries(bad)) {
+    const { GATEHOUSE_SECRET_KEY: _, ...rest } = env
+    const { code, stderr } = await gatehouse({ ...rest, [name]: value }, ['serve'])
+    expect([name, code, stderr]).toEqual([
+      name,
+      2,
+      expect.stringMatching(new RegExp(`^gatehouse: ${name} [^\\n]+; for example ${name}=[^\\n]+\\n$`)),
+    ])
+  }
 })
 
 test('kill -9 in a storm of logins loses no login that was acknowledged', async () => {

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { setupLink } from '../../server/operator/setup.ts'
 import { bearer, consoleClient, operatorToken, password, refusalCode } from '../support/operator.ts'
 import { call, startServer } from '../support/server.ts'
-import { checkSession, signInWithTelegram } from '../support/signIn.ts'
+import { checkSession, signInWithTelegram, telegramApp } from '../support/signIn.ts'
 import { botToken } from '../support/telegram.ts'
 
 test('the set-up link makes the first owner once, and signs them in', async () => {
@@ -161,4 +161,50 @@ test('bad input names every fault and changes nothing', async () => {
     'surprise',
   ])
   expect((await consoleClient(server, bearer(token)).apps.list.query({})).items).toEqual([])
+})
+
+test('a name is more than blanks, and a list holds each value once', async () => {
+  const server = await startServer()
+  const token = await operatorToken(server)
+  for (const body of [
+    { name: '   ', slug: 'blank' },
+    { name: 'A', rewardName: ' ' },
+  ]) {
+    const answer = await call(server, 'POST', '/api/v1/apps', { token, body })
+    expect([answer.status, answer.body['errors'][0].path]).toEqual([400, 'slug' in body ? 'name' : 'rewardName'])
+  }
+  const twice = {
+    name: '  Ton Quest ',
+    audiences: ['a', 'b', 'a'],
+    allowedOrigins: ['https://a.example', 'https://a.example'],
+    ipAllowList: ['203.0.113.1', '203.0.113.1'],
+    ton: { domains: ['a.example', 'a.example'], chains: ['-3', '-3'] },
+  }
+  const { body } = await call(server, 'POST', '/api/v1/apps', { token, body: twice })
+  expect(body).toMatchObject({
+    name: 'Ton Quest',
+    audiences: ['a', 'b'],
+    allowedOrigins: ['https://a.example'],
+    ipAllowList: ['203.0.113.1'],
+    ton: { domains: ['a.example'], chains: ['-3'] },
+  })
+})
+
+test('what nobody has to say may be left out: why somebody is blocked, and what a key is called', async () => {
+  const server = await startServer()
+  const token = await operatorToken(server)
+  const app = await telegramApp(server)
+  const { body } = await signInWithTelegram(server, app)
+  const user = `/api/v1/users/${body['user'].id}`
+  expect((await call(server, 'POST', `${user}/block`, { token })).body).toEqual({ ended: 1 })
+  expect((await call(server, 'GET', user, { token })).body['user']).toMatchObject({
+    blocked: true,
+    blockedReason: null,
+  })
+  expect((await call(server, 'POST', `${user}/unblock`, { token })).status).toBe(204)
+  const key = await call(server, 'POST', `/api/v1/apps/${app.publicId}/api-keys`, { token, body: {} })
+  expect([key.status, key.body]).toEqual([201, expect.objectContaining({ name: 'API key' })])
+  const block = { kind: 'address', value: '203.0.113.9' }
+  const blocked = await call(server, 'POST', '/api/v1/blocks', { token, body: block })
+  expect([blocked.status, blocked.body]).toEqual([201, expect.objectContaining({ ...block, reason: '' })])
 })

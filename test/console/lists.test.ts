@@ -2,16 +2,20 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { call, startServer, type Answer, type TestServer } from '../support/server.ts'
 import { operatorToken } from '../support/operator.ts'
 import { signInWithTelegram, telegramApp } from '../support/signIn.ts'
-import { person } from '../support/telegram.ts'
+import { initData, person } from '../support/telegram.ts'
 
 /** Every list of the management API, as its own description names them: what answers items and takes a limit. */
-async function listsOf(server: TestServer, appId: string): Promise<{ path: string; sorts: string[] }[]> {
+async function listsOf(
+  server: TestServer,
+  appId: string,
+): Promise<{ path: string; sorts: string[]; moments: string[] }[]> {
   const { paths } = (await call(server, 'GET', '/api/openapi.json')).body
   return Object.entries<any>(paths).flatMap(([path, { get }]) => {
     const parameters = (get?.parameters ?? []) as { name: string; schema: { enum?: string[]; const?: string } }[]
     if (!parameters.some(({ name }) => name === 'limit')) return []
     const sort = parameters.find(({ name }) => name === 'sort')?.schema
-    return { path: path.replace('{appId}', appId), sorts: sort?.enum ?? (sort?.const ? [sort.const] : []) }
+    const moments = parameters.flatMap(({ name }) => (/^(\w+F|f)rom$|^(\w+T|t)o$/.test(name) ? [name] : []))
+    return { path: path.replace('{appId}', appId), sorts: sort?.enum ?? (sort?.const ? [sort.const] : []), moments }
   })
 }
 
@@ -68,7 +72,7 @@ test('every list pages from one end to the other in each of its orders', async (
 
 test('a page that is none, an order that is none and a filter that is none are refused by name', async () => {
   for (const { path } of lists) {
-    const forged = ['abc', '', '"', '[]', '[1e99]', '["1 or 1=1"]', '{"id":1}', '[null]', '[1,2,3,4]', '[[1]]', '[1.5]']
+    const forged = ['abc', '"', '[]', '[1e99]', '["1 or 1=1"]', '{"id":1}', '[null]', '[1,2,3,4]', '[[1]]', '[1.5]']
     const wrong = [
       ...forged.map((cursor) => `cursor=${Buffer.from(cursor).toString('base64url')}`),
       ...['limit=0', 'limit=-1', 'limit=201', 'limit=x', 'limit=1.5', 'sort=nonsense', 'statsu=active'],
@@ -79,6 +83,49 @@ test('a page that is none, an order that is none and a filter that is none are r
       expect(answer.body['errors'].map((fault: { path: string }) => fault.path)).toEqual([wrong[at]!.split('=')[0]])
     }
   }
+})
+
+test('a forged page of any size is another page or refused, and no error of ours', async () => {
+  const most = Number.MAX_SAFE_INTEGER
+  const forged = [
+    [most],
+    [-most],
+    [0],
+    [most, most, most],
+    [1, most, 1],
+    [1, -most, 1],
+    [1, 1, most],
+    [1, 8.64e15 + 1, 1],
+  ]
+  const texts = [
+    ['9999999-01-01', 1],
+    ['\0', 1],
+    ['x'.repeat(300)],
+    ['9007199254740993'],
+    ['99999999999999999999', '1'],
+  ]
+  for (const { path, sorts } of lists) {
+    for (const sort of sorts.length > 0 ? sorts : ['']) {
+      for (const values of [...forged, ...texts]) {
+        const cursor = Buffer.from(JSON.stringify(values)).toString('base64url')
+        const { status } = await get(`${path}?cursor=${cursor}${sort && `&sort=${sort}`}`)
+        expect([200, 400], `${path} ${sort} ${JSON.stringify(values)}`).toContain(status)
+      }
+    }
+  }
+})
+
+test('a parameter without a value counts as left out', async () => {
+  for (const { path } of lists) {
+    const answer = await get(`${path}?limit=&cursor=&sort=`)
+    expect([path, answer.status, answer.body['errors']]).toEqual([path, 200, undefined])
+  }
+  const all = (await get('/sessions')).body['items']
+  expect((await get('/sessions?appId=&userId=&status=&method=&ip=&q=&createdFrom=&activeTo=')).body['items']).toEqual(
+    all,
+  )
+  const twice = await get('/sessions?status=&status=active')
+  expect([twice.status, twice.body['errors']?.[0]?.path]).toEqual([400, 'status'])
 })
 
 test('what somebody without a sign-in sends is not even read', async () => {
@@ -94,7 +141,23 @@ test('moments are read as ISO 8601 has them, and an expiry lies ahead', async ()
     expect([moment, (await get(`/audit?from=${moment}`)).status]).toEqual([moment, 400])
   for (const moment of ['2026-06-01', '2026-06-01T12:00:00Z', '2026-06-01T14:00:00%2B02:00'])
     expect([moment, (await get(`/audit?from=${moment}`)).status]).toEqual([moment, 200])
+  // The earliest and the latest that clients have words for are no error of ours, and mean always.
+  const others = ['/traffic/sources'].map((path) => ({ path, moments: ['from', 'to'] }))
+  for (const { path, moments } of [...lists, ...others]) {
+    for (const moment of ['0000-01-01', '0001-01-01T00:00:00Z', '9999-12-31', '9999-12-31T23:59:59.999Z']) {
+      for (const name of moments) {
+        const answer = await get(`${path}?${name}=${moment}`)
+        expect([path, name, moment, answer.status]).toEqual([path, name, moment, 200])
+        const always = moment.startsWith('0') === /from$/i.test(name)
+        if (!always) expect(answer.body['items'] ?? []).toEqual([])
+      }
+    }
+  }
   const token = await operatorToken(server, 'viewer')
+  const never = { name: 'never', expiresAt: '9999-12-31T23:59:59.999Z' }
+  expect((await call(server, 'POST', '/api/v1/operator-tokens', { token, body: never })).status).toBe(201)
+  const own = await call(server, 'GET', '/api/v1/operator-tokens', { token })
+  expect(own.body['items']).toContainEqual(expect.objectContaining(never))
   for (const expiresAt of ['2026-05-31T00:00:00Z', null, 0, true]) {
     const answer = await call(server, 'POST', '/api/v1/operator-tokens', { token, body: { name: 'x', expiresAt } })
     expect([expiresAt, answer.status, answer.body['errors']?.[0]?.path]).toEqual([expiresAt, 400, 'expiresAt'])
@@ -145,4 +208,49 @@ test('people by when they came, and sessions by when they ended', async () => {
   expect(await labels(`/sessions?status=ended&${within(180, 239, 'ended')}`)).toEqual([first])
   expect(await labels(`/sessions?status=ended&${within(240, 300, 'ended')}`)).toEqual([second])
   expect((await get('/sessions?endedFrom=yesterday')).status).toBe(400)
+})
+
+test('sessions by the network that they come from', async () => {
+  const behind = await startServer({ env: { GATEHOUSE_TRUST_PROXY: '127.0.0.1' } })
+  const token = await operatorToken(behind)
+  const app = await telegramApp(behind, { sessionPolicy: { maxConcurrentSessions: 100 } })
+  const addresses = [
+    '203.0.113.7',
+    '203.0.113.77',
+    '203.0.114.7',
+    '198.51.100.1',
+    '2001:db8:1:2::7',
+    '2001:db8:1:22::7',
+  ]
+  for (const address of addresses) {
+    const body = { initData: initData(person(1), behind.clock.now) }
+    const headers = { 'x-forwarded-for': address }
+    expect((await call(behind, 'POST', `/v1/apps/${app.slug}/telegram/login`, { body, headers })).status).toBe(200)
+  }
+  const from = async (query: string) => {
+    const { status, body } = await call(behind, 'GET', `/api/v1/sessions?sort=createdAt&${query}`, { token })
+    return status === 200 ? body['items'].map(({ ip }: { ip: string }) => ip) : body['errors']
+  }
+  const [a, b, c, , d, e] = addresses
+  for (const [text, found] of [
+    ['203.0.113.7', [a]],
+    ['203.0.113.0/24', [a, b]],
+    ['203.0.113.', [a, b]],
+    ['203.0.112.0/22', [a, b, c]],
+    ['203.0.113.0/28', [a]],
+    ['203.0.113.0/32', []],
+    ['10.0.0.0/8', []],
+    ['2001:DB8:1:2::/64', [d]],
+    ['2001:db8:1::/48', [d, e]],
+    ['2001:db8:1:2:0:0:0:7', [d]],
+    ['::ffff:203.0.113.7', [a]],
+  ] as const) {
+    expect([text, await from(`ip=${text}`)]).toEqual([text, found])
+    expect([text, await from(`q=${text}`)]).toEqual([text, found])
+  }
+  for (const text of ['localhost', '203.0.113', '203.0.113.0/33', "' or 1=1 --"])
+    expect(await from(`ip=${encodeURIComponent(text)}`)).toMatchObject([{ path: 'ip' }])
+  const revoke = { filter: { ip: '203.0.112.0/22' } }
+  expect((await call(behind, 'POST', '/api/v1/sessions/revoke', { token, body: revoke })).body).toEqual({ revoked: 3 })
+  expect(await from('status=active')).toEqual([addresses[3], d, e])
 })

@@ -81,3 +81,14 @@ test('the last owner who can sign in stays', async () => {
     expect((await call(server, 'PATCH', `/api/v1/operators/${id}`, { token: owner, body })).status).toBe(409)
   expect((await call(server, 'DELETE', `/api/v1/operators/${id}`, { token: owner })).status).toBe(409)
 })
+
+test('whoever has a whole IPv6 network tries passwords as one address', async () => {
+  const server = await startServer({ env: { GATEHOUSE_TRUST_PROXY: '127.0.0.1' } })
+  const statuses = new Set<number>()
+  for (let at = 0; at < 110; at++) {
+    const body = { email: `nobody${at}@example.com`, password: 'not the password' }
+    const headers = { 'x-forwarded-for': `2001:db8:1:2::${at.toString(16)}` }
+    statuses.add((await call(server, 'POST', '/trpc/auth.signIn', { body, headers })).status)
+  }
+  expect([...statuses]).toEqual([401, 423])
+})

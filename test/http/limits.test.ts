@@ -103,6 +103,43 @@ if (dialect === 'postgresql') {
   })
 }
 
+test('a call that is refused counts too, wherever it comes in', async () => {
+  const server = await startServer()
+  await telegramApp(server, { slug: 'quest' })
+  const form = { 'content-type': 'application/x-www-form-urlencoded' }
+  const token = `gh_op_${'A'.repeat(64)}`
+  const calls: [string, string, Parameters<typeof call>[3], number][] = [
+    ['GET', '/v1/session', { token: 'x.y.z' }, 401],
+    ['GET', '/v1/me', {}, 401],
+    ['POST', '/v1/logout', { token: 'gh_at_x' }, 401],
+    ['POST', '/v1/token/refresh', { body: { refreshToken: 'gh_rt_x' } }, 401],
+    ['POST', '/oauth/introspect', { token: 'gh_sk_x', headers: form, body: 'token=x' }, 401],
+    ['POST', '/oauth/revoke', { headers: form, body: 'token=x' }, 401],
+    ['POST', '/oauth/token', { token: 'gh_sk_x', headers: form, body: 'grant_type=refresh_token' }, 401],
+    ['GET', '/sso/tokeninfo', { token: 'x' }, 401],
+    ['POST', '/v1/apps/quest/events', { token: 'gh_sk_x', body: {} }, 401],
+    ['GET', '/v1/apps/quest/events/evt_x', { token: 'gh_sk_x' }, 401],
+    ['GET', '/api/v1/apps', { token }, 401],
+    ['GET', '/trpc/apps.list', { token }, 401],
+    ['GET', '/preview/x', {}, 404],
+    ['GET', '/mails/stop/x', {}, 404],
+  ]
+  const open = await Promise.all(calls.map(([method, path, options]) => call(server, method, path, options)))
+  expect(open.map(({ status }, at) => [calls[at]![1], status])).toEqual(
+    calls.map(([, path, , status]) => [path, status]),
+  )
+  // What an address has in a minute, used up.
+  const spend = async () => {
+    for (let at = 0; at <= 60_000; at++) await server.runtime.limits.call('127.0.0.1', 60_000)
+  }
+  await expect(spend()).rejects.toMatchObject({ code: 'rate_limited' })
+  for (const [method, path, options] of calls) {
+    const answer = await call(server, method, path, options)
+    expect([path, answer.status]).toEqual([path, 429])
+    expect(answer.headers.get('retry-after'), path).toMatch(/^\d+$/)
+  }
+})
+
 test('switched off, no limit holds and no header speaks of one', async () => {
   const server = await startServer({ env: { GATEHOUSE_RATE_LIMITS: 'off' } })
   const app = await telegramApp(server, {

@@ -39,3 +39,11 @@ test('too many headers and what is no HTTP are refused as problem+json, and noth
   const noise = await talk(port, '\x16\x03\x01\x02\x00\x01\x00\r\n\r\n')
   expect(JSON.parse(noise.split('\r\n\r\n')[1]!)).toMatchObject({ status: 400, code: 'invalid_request' })
 })
+
+test('a call that does not say which host it asks is refused as problem+json, and one of HTTP/1.0 need not', async () => {
+  const port = await echo()
+  const nameless = await talk(port, 'GET / HTTP/1.1\r\n\r\n')
+  expect(nameless).toMatch(/^HTTP\/1\.1 400 [\s\S]*content-type: application\/problem\+json/i)
+  expect(nameless).toContain('The Host header is missing')
+  expect(await talk(port, 'GET / HTTP/1.0\r\n\r\n')).toMatch(/^HTTP\/1\.1 200 /)
+})

@@ -51,6 +51,34 @@ test('a login answers all that the contract names, and the token works', async (
   expect(byId.body['user']).toMatchObject({ id: body['user'].id, isNew: false })
 })
 
+test('what is wrong with the form of a login is told of the member that it is in', async () => {
+  const server = await startServer()
+  const app = await telegramApp(server)
+  const proof = initData(alice, server.clock.now)
+  const which = { path: '', message: 'must hold exactly one of initData, loginWidget and idToken' }
+  const bodies: [unknown, object][] = [
+    [{ initData: 1 }, { path: 'initData', message: expect.stringContaining('string') }],
+    [
+      { initData: proof, userId: 1 },
+      { path: 'userId', message: 'is not known here' },
+    ],
+    [{ loginWidget: { id: [] } }, { path: 'loginWidget.id', message: expect.any(String) }],
+    [{ loginWidget: proof }, { path: 'loginWidget', message: expect.stringContaining('record') }],
+    [
+      { idToken: 'x', nonce: 7 },
+      { path: 'nonce', message: expect.any(String) },
+    ],
+    [{}, which],
+    [[], which],
+    [{ initdata: proof }, which],
+    [{ initData: proof, idToken: 'x' }, which],
+  ]
+  for (const [body, fault] of bodies) {
+    const answer = await call(server, 'POST', `/v1/apps/${app.slug}/telegram/login`, { body })
+    expect([answer.status, answer.body['code'], answer.body['errors']]).toEqual([400, 'invalid_request', [fault]])
+  }
+})
+
 test('initData may be used again while it is fresh, to the second', async () => {
   const server = await startServer()
   const app = await telegramApp(server)

@@ -101,6 +101,39 @@ test('base64url and hexadecimal signatures, a hexadecimal key and a string times
   expect((await withProof(server, app, wallet, { proof: { timestamp } })).status).toBe(200)
 })
 
+test('a state init is taken in either alphabet of base64, padded or not, for what decides is its hash', async () => {
+  const server = await startServer()
+  const app = await tonApp(server)
+  const spellings = [
+    (text: string) => text.replaceAll('+', '-').replaceAll('/', '_'),
+    (text: string) => text.replace(/=+$/, ''),
+    (text: string) => Buffer.from(text, 'base64').toString('base64url'),
+  ]
+  for (const [at, spell] of spellings.entries()) {
+    const wallet = newWallet()
+    const answer = await withProof(server, app, wallet, { account: { walletStateInit: spell(wallet.stateInit) } })
+    expect([at, answer.status]).toEqual([at, 200])
+    expect((await withNonce(server, app, wallet, { stateInit: spell(wallet.stateInit) })).status).toBe(200)
+    for (const rubbish of [` ${wallet.stateInit}`, wallet.stateInit.replace(/.$/, '*'), `${wallet.stateInit}====`])
+      expect(outcome(await withNonce(server, app, wallet, { stateInit: rubbish }))).toEqual([400, 'invalid_request'])
+  }
+})
+
+test('what is wrong is told of the member that it is in', async () => {
+  const server = await startServer()
+  const app = await tonApp(server)
+  const wallet = newWallet()
+  const faults = (answer: Answer) => answer.body['errors'].map((fault: { path: string }) => fault.path)
+  expect(faults(await withProof(server, app, wallet, { account: { publicKey: 7 } }))).toEqual(['account.publicKey'])
+  expect(faults(await withProof(server, app, wallet, { proof: { domain: DOMAIN } }))).toEqual(['proof.domain'])
+  expect(faults(await withNonce(server, app, wallet, { signedMessage: null }))).toEqual(['signedMessage'])
+  expect(faults(await login(server, app, { proof: {} }))).toEqual(
+    expect.arrayContaining(['id', 'account', 'proof.timestamp']),
+  )
+  expect(faults(await login(server, app, {}))).toEqual(['id', 'signedMessage'])
+  expect((await withProof(server, app, wallet, { account: { chain: -239 } })).status).toBe(200)
+})
+
 test('every part of a proof is bound: whatever is changed, it is refused with its code', async () => {
   const server = await startServer()
   const app = await tonApp(server)

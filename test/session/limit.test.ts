@@ -61,6 +61,7 @@ test('an app that rejects instead of evicting answers 409 and leaves everything 
   const first = await signInWithTelegram(server, app)
   const second = await signInWithTelegram(server, app)
   expect([second.status, second.body['code']]).toEqual([409, 'session_limit_reached'])
+  expect(second.body['detail']).toBe('One session at a time is allowed; sign out elsewhere first')
   expect((await checkSession(server, first.body['accessToken'])).status).toBe(200)
 })
 

@@ -140,7 +140,6 @@ test('what is no block is refused with every fault', async () => {
     { kind: 'network', value: '::/8' },
     { kind: 'app' },
     { kind: 'galaxy', value: 'x' },
-    { kind: 'address', value: '203.0.113.7', reason: '' },
     { kind: 'address', value: '203.0.113.7', expiresAt: '2020-01-01T00:00:00Z' },
     { kind: 'address', value: '203.0.113.7', more: 1 },
   ]) {

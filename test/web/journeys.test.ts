@@ -128,6 +128,29 @@ describe('in an installation that runs', () => {
     expect(await refusal(server, elsewhere)).toEqual(ALIVE)
   })
 
+  test('sessions are found by when they were last used and by where they came from', async () => {
+    const app = await makeApp('Elsewhen', 5)
+    server.clock.pass(-2 * 86_400)
+    await signIn(server, app, person(2600))
+    server.clock.pass(2 * 86_400)
+    await signIn(server, app, person(2601))
+    const { page } = await open(server, `/sessions?app=${app.publicId}`, emails.owner)
+    await page.getByText('2 matches').waitFor()
+    await page.getByLabel('Last used', { exact: true }).selectOption('24h')
+    await page.getByText('1 match', { exact: true }).waitFor()
+    await page.getByText('Last used: last 24 hours').waitFor()
+    expect(new URL(page.url()).searchParams.get('used')).toBe('24h')
+    await page.getByLabel('Last used', { exact: true }).selectOption('')
+    await page.getByText('2 matches').waitFor()
+    for (const [network, found] of [
+      ['127.0.0.0/24', '2 matches'],
+      ['10.0.0.0/8', '0 matches'],
+    ] as const) {
+      await page.getByRole('searchbox').fill(network)
+      await page.getByText(found, { exact: true }).waitFor()
+    }
+  })
+
   test('a lower limit says whom it signs out, does so on saving, and the audit log keeps both values', async () => {
     const app = await makeApp('Trim', 3)
     const devicesOf = []

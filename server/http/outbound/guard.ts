@@ -45,6 +45,15 @@ export function createGuard(allow: readonly string[]): Guard {
   })
 }
 
+/** Whether a network in GATEHOUSE_ALLOW_NETWORKS makes no difference: one that is wider than an address, and of which no part is private. */
+export function opensNothing(network: string): boolean {
+  const [address, prefix] = parseNetworks([network])[0]!
+  if (prefix === (address.kind() === 'ipv4' ? 32 : 128)) return false
+  return !openable.some(
+    ([base, size]) => isWithin(base.toString(), [[address, prefix]]) || isWithin(address.toString(), [[base, size]]),
+  )
+}
+
 /** The same few addresses are called again and again, and a judgement of one never changes. */
 function remember(guard: Guard): Guard {
   let judged = new Map<string, string | undefined>()

@@ -35,8 +35,8 @@ export function whenWords(text: string): string {
 const plain = (at: string) => at.slice(0, 16).replace('T', ' ')
 
 /** What a list's choice of time holds: the presets, and an interval that was chosen elsewhere. */
-export function ranges(name: string): { value: string; label: string }[] {
+export function ranges(name: string, any = 'Any time'): { value: string; label: string }[] {
   const text = param(name) ?? ''
   const own = ends(text) ? [{ value: text, label: whenWords(text) }] : []
-  return [{ value: '', label: 'Any time' }, ...presets, ...own]
+  return [{ value: '', label: any }, ...presets, ...own]
 }

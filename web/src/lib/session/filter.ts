@@ -9,7 +9,7 @@ const oneOf = <T extends string>(value: string | undefined, ...allowed: T[]) => 
 
 /** The filter as the address bar says it; what nobody set is left out. */
 export function sessionFilter(): SessionFilter {
-  const [created, ended] = [when('created'), when('ended')]
+  const [created, used, ended] = [when('created'), when('used'), when('ended')]
   const filter: SessionFilter = {
     appId: param('app'),
     userId: param('user'),
@@ -20,6 +20,8 @@ export function sessionFilter(): SessionFilter {
     method: oneOf(param('method'), 'telegram', 'ton', 'sso'),
     createdFrom: created.from,
     createdTo: created.to,
+    activeFrom: used.from,
+    activeTo: used.to,
     endedFrom: ended.from,
     endedTo: ended.to,
   }
@@ -29,7 +31,9 @@ export function sessionFilter(): SessionFilter {
 /** What the filter is called while time passes: the range ("24h"), not the moment it began, or every look would be another list. */
 export const filterKey = () => ({
   ...sessionFilter(),
-  ...{ createdFrom: param('created'), createdTo: undefined, endedFrom: param('ended'), endedTo: undefined },
+  ...{ createdFrom: param('created'), createdTo: undefined },
+  ...{ activeFrom: param('used'), activeTo: undefined },
+  ...{ endedFrom: param('ended'), endedTo: undefined },
 })
 
 export const sessionSort = () =>
@@ -43,6 +47,7 @@ export function chips() {
     method: methodWord,
     reason: (reason) => `Ended: ${endReasons.find((one) => one.value === reason)?.word ?? reason}`,
     created: (range) => `Created: ${whenWords(range)}`,
+    used: (range) => `Last used: ${whenWords(range)}`,
     ended: (range) => `Ended: ${whenWords(range)}`,
   }
   return Object.entries(words).flatMap(([name, word]) => {
