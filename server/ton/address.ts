@@ -14,6 +14,14 @@ export function parseAddress(text: string): string {
   )
 }
 
+/** TON's global ids: mainnet and testnet. */
+export type Network = '-239' | '-3'
+
+/** The network of a wallet: its own where it is bound to one (V5) that the app accepts, else the app's. */
+export function networkFor(chains: readonly Network[], bound: unknown): Network {
+  return chains.find((chain) => chain === bound) ?? (chains.length === 0 || chains.includes('-239') ? '-239' : '-3')
+}
+
 type Flags = { bounceable: boolean; testOnly: boolean }
 
 /** Writes a raw address for people: url-safe base64 with the flags of its use. */
