@@ -69,7 +69,7 @@ export async function readPage(runtime: Runtime, api: ChainApi, address: string,
  */
 async function fill(source: Source, { before, limit }: Ask): Promise<Transaction[]> {
   const seen = new Map<string, Transaction>()
-  for (let count = limit + 1 + OVERLAP, offset = 0; ; ) {
+  for (let count = limit + 1 + OVERLAP, offset = 0; ;) {
     const [found, known] = [await source(count, offset), seen.size]
     for (const one of found) seen.set(`${one.lt} ${one.hash}`, one)
     const beyond = [...seen.values()].filter((one) => !before || newestFirst(before, one) < 0).sort(newestFirst)

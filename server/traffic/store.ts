@@ -43,6 +43,25 @@ export async function deleteBlock(tx: Transaction, id: number): Promise<BlockRow
   return row
 }
 
+/** Takes away what says the same already; the latest of it comes first. */
+export async function deleteSame(
+  tx: Transaction,
+  { effect, kind, value, appId }: Pick<BlockRow, 'effect' | 'kind' | 'value' | 'appId'>,
+): Promise<BlockRow[]> {
+  const rows = await tx
+    .delete(blocks)
+    .where(
+      and(
+        eq(blocks.effect, effect),
+        eq(blocks.kind, kind),
+        value === null ? isNull(blocks.value) : eq(blocks.value, value),
+        appId === null ? isNull(blocks.appId) : eq(blocks.appId, appId),
+      ),
+    )
+    .returning()
+  return rows.sort((one, other) => other.id - one.id)
+}
+
 export async function findBlock(db: Reader, id: number): Promise<BlockRow | undefined> {
   const [row] = await db.select().from(blocks).where(eq(blocks.id, id))
   return row

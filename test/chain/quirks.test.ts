@@ -247,7 +247,11 @@ describe('jettons', () => {
     const world = await chainWorld()
     const usdt = '0:B113A994B5024A16719F69139328EB759596C38A25F59028B146FECDC3621DFE'
     const jettons = Array.from({ length: 2_300 }, (_, n) => `0:${n.toString(16).toUpperCase().padStart(64, '0')}`)
-    const all = [...jettons, usdt].map((jetton) => ({ owner: world.wallet.address.toUpperCase(), jetton, balance: '7' }))
+    const all = [...jettons, usdt].map((jetton) => ({
+      owner: world.wallet.address.toUpperCase(),
+      jetton,
+      balance: '7',
+    }))
     world.api.instead = (response, path) => {
       const { searchParams } = new URL(path, 'http://x')
       const [offset, limit] = [Number(searchParams.get('offset') ?? 0), Number(searchParams.get('limit') ?? 10)]
@@ -255,7 +259,10 @@ describe('jettons', () => {
       reply({ accounts: [{ balance: '1', status: 'active' }], jetton_wallets: page })(response, path)
     }
     const { status, body } = await balanceOf(world)
-    expect([status, body['jettons'][0]]).toMatchObject([200, { master: usdt.toLowerCase(), verified: true, amount: '7' }])
+    expect([status, body['jettons'][0]]).toMatchObject([
+      200,
+      { master: usdt.toLowerCase(), verified: true, amount: '7' },
+    ])
     expect(body['jettons']).toHaveLength(1_000)
     expect(body['jettonsLeftOut']).toBe(1_301)
   })
