@@ -50,7 +50,7 @@ export function createTraffic(
   const [minute, minutes] = [createTally(60), createTally(300)]
   const notes = createNotes(db, now, onError)
   const book = createBook(db, now, notes.unwritten, onError)
-  const residents = createResidents(db, minute)
+  const residents = createResidents(db, vault, minute)
   const measures = createMeasures({ book, notes, residents, now, answers, onError })
   const challenges = createChallenges(vault)
   const { admit, stops } = createAdmission({ book, notes, measures, residents, challenges, minutes, now })
