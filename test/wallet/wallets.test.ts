@@ -238,3 +238,19 @@ test('an export names every wallet', async () => {
   const exported = (await call(server, 'GET', '/v1/me/export', { token })).body
   expect(exported['wallets']).toMatchObject([{ address: wallet.address, publicKey: wallet.publicKey.toString('hex') }])
 })
+
+test('an address that cannot be read is named among the faults, wherever it was sent', async () => {
+  const server = await startServer()
+  const quest = await app(server)
+  const token = (await signInWithTelegram(server, quest)).body['accessToken']
+  const fault = { errors: [{ path: 'address', message: expect.stringMatching(/^The address/) }] }
+  for (const address of ['abc', `0:${'g'.repeat(64)}`, `1:${'a'.repeat(64)}`, `EQ${'A'.repeat(46)}`]) {
+    for (const answer of [
+      await unlink(server, token, address),
+      await call(server, 'GET', `/v1/me/wallets/${encodeURIComponent(address)}/balance`, { token }),
+      await call(server, 'POST', `/v1/apps/${quest.slug}/ton/nonce`, { body: { address } }),
+      await link(server, token, { ...(await nonceProof(server, quest, newWallet())), address }),
+    ])
+      expect([answer.status, answer.body], address).toMatchObject([400, fault])
+  }
+})
