@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitest/config'
+import LongFirst from './support/longFirst.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 
@@ -19,6 +20,7 @@ export default defineConfig({
   test: {
     // On two cores vitest would take one worker; tests wait for a disk, a server or a browser a third of their time.
     maxWorkers: 3,
+    sequence: { sequencer: LongFirst },
     // The same tests, once per engine; `npm test -- --project sqlite` runs one.
     projects: [
       {

@@ -20,19 +20,11 @@ const HOUR_MS = 3_600_000
  * dead or the event was erased, is left alone.
  */
 export async function finish(tx: Transaction, worker: number, tried: Tried[], now: Date): Promise<void> {
-  const delivered = tried.filter(({ attempt }) => attempt.verdict.kind === 'delivered')
-  const own = new Set(
-    await markDelivered(
-      tx,
-      worker,
-      delivered.map(({ delivery }) => delivery.id),
-      now,
-    ),
-  )
-  for (const one of tried) {
-    if (one.attempt.verdict.kind === 'delivered') continue
-    if (await markTried(tx, worker, markOf(one, now))) own.add(one.delivery.id)
-  }
+  const [delivered, others] = [[], []] as [Tried[], Tried[]]
+  for (const one of tried) (one.attempt.verdict.kind === 'delivered' ? delivered : others).push(one)
+  const taken = delivered.map(({ delivery }) => delivery.id)
+  const marks = others.map((one) => markOf(one, now))
+  const own = new Set([...(await markDelivered(tx, worker, taken, now)), ...(await markTried(tx, worker, marks))])
   const kept = tried.filter(({ delivery }) => own.has(delivery.id))
   await insertAttempts(tx, kept.map(rowOf))
   for (const [lane, ofLane] of Map.groupBy(kept, (one) => one.lane)) {

@@ -1,4 +1,4 @@
-import { and, asc, eq, inArray, lt, notInArray, sql } from 'drizzle-orm'
+import { and, asc, eq, inArray, lt, notInArray, sql, type Column } from 'drizzle-orm'
 import { unclaimed } from '#server/db/claim.ts'
 import type { Reader, Transaction } from '#server/db/database.ts'
 import { attempts, deliveries, events, laneHours, laneSequences, outboxWorkers } from '#server/db/schema.ts'
@@ -174,33 +174,57 @@ export async function markDelivered(tx: Transaction, worker: number, ids: number
   return own
 }
 
-const marking = statement('delivery_mark', (db) =>
-  db
-    .update(deliveries)
-    .set({
-      status: sql.placeholder('status') as unknown as 'pending',
-      worker: null,
-      nextAt: orNull(deliveries.nextAt, 'nextAt'),
-      step: sql.placeholder('step') as unknown as number,
-      tries: sql`${deliveries.tries} + 1`,
-      reason: sql.placeholder('reason') as unknown as string,
-      finishedAt: orNull(deliveries.finishedAt, 'finishedAt'),
-    })
-    .where(
-      and(
-        eq(deliveries.id, param(deliveries.id, 'id')),
-        eq(deliveries.worker, param(deliveries.worker, 'worker')),
-        isSending,
-      ),
+const MARK = ['id', 'status', 'nextAt', 'step', 'reason', 'finishedAt'] as const
+export type Mark = Pick<DeliveryRow, (typeof MARK)[number]>
+
+const marked = byLength((length) =>
+  statement(`deliveries_mark_${length}`, (db) => {
+    // Each value with its type, or PostgreSQL takes them all for text; an own number is of the type that refers to it.
+    const row = (nth: number) =>
+      sql`(${sql.join(
+        MARK.map((name, column) => {
+          const like: Column = name === 'id' ? attempts.deliveryId : deliveries[name]
+          return sql`cast(${orNull(like, String(nth * MARK.length + column))} as ${sql.raw(like.getSQLType())})`
+        }),
+        sql`, `,
+      )})`
+    const rows = sql.join(
+      Array.from({ length }, (_, nth) => row(nth)),
+      sql`, `,
     )
-    .returning({ id: deliveries.id }),
+    // Both engines name the columns of a list of values so.
+    const of = (name: (typeof MARK)[number]) => sql.raw(`marks.column${MARK.indexOf(name) + 1}`)
+    return db
+      .update(deliveries)
+      .set({
+        status: of('status'),
+        worker: null,
+        nextAt: of('nextAt'),
+        step: of('step'),
+        tries: sql`${deliveries.tries} + 1`,
+        reason: of('reason'),
+        finishedAt: of('finishedAt'),
+      })
+      .from(sql`(values ${rows}) as marks`)
+      .where(
+        and(
+          sql`${deliveries.id} = ${of('id')}`,
+          eq(deliveries.worker, param(deliveries.worker, String(length * MARK.length))),
+          isSending,
+        ),
+      )
+      .returning({ id: deliveries.id })
+  }),
 )
 
-export type Mark = Pick<DeliveryRow, 'id' | 'status' | 'nextAt' | 'step' | 'reason' | 'finishedAt'>
-
-/** Writes what became of a delivery that was not taken; false when it was no longer the worker's. */
-export async function markTried(tx: Transaction, worker: number, mark: Mark): Promise<boolean> {
-  return (await marking(tx, { ...mark, worker })).length > 0
+/** Writes what became of deliveries that were not taken; returns those that were still the worker's own. */
+export async function markTried(tx: Transaction, worker: number, marks: Mark[]): Promise<number[]> {
+  const own: number[] = []
+  for (const { length, values } of inPieces(marks)) {
+    const given: unknown[] = values.flatMap((mark) => MARK.map((name) => mark[name]))
+    for (const { id } of await marked[length](tx, [...given, worker])) own.push(id)
+  }
+  return own
 }
 
 const ATTEMPT = [

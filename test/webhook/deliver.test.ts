@@ -95,6 +95,38 @@ test.each([
   expect(waits).toBeLessThanOrEqual(Math.max(seconds, 6))
 })
 
+test('what fails in one moment is written together, and each delivery keeps its own fate', async () => {
+  const { receiver, emit, look, pass } = await setUp({ concurrency: 50 })
+  const answers = new Map<string, number>()
+  receiver.answer((response, { headers }) => {
+    const place = answers.get(headers['webhook-id'] as string)!
+    if (place % 3 === 0) response.writeHead(204).end()
+    else if (place % 3 === 1) response.writeHead(503).end()
+    else response.writeHead(429, { 'retry-after': String(600 + 10 * place) }).end()
+  })
+  for (let place = 0; place < 37; place++) answers.set(await emit(), place)
+  await pass()
+  expect(receiver.received).toHaveLength(37)
+  for (const [id, place] of answers) {
+    const { status, tries, reason, nextAttemptAt, attempts } = await look(id)
+    const told = { status, tries, reason, attempts: attempts.length }
+    if (place % 3 === 0) {
+      expect(told).toEqual({ status: 'delivered', tries: 1, reason: 'ok', attempts: 1 })
+      expect(nextAttemptAt).toBeNull()
+      continue
+    }
+    const limited = place % 3 === 2
+    expect(told).toEqual({
+      ...{ status: 'retrying', tries: 1, attempts: 1 },
+      reason: limited ? 'http_4xx' : 'http_5xx',
+    })
+    const waits = (Date.parse(nextAttemptAt) - Date.parse(attempts[0].at)) / 1000
+    const least = limited ? 600 + 10 * place : 5
+    expect(waits).toBeGreaterThanOrEqual(least)
+    expect(waits).toBeLessThanOrEqual(least + 2)
+  }
+})
+
 test('a redirect is a failure and is not followed', async () => {
   const { receiver, emit, look, pass } = await setUp()
   const elsewhere = await startReceiver()
