@@ -175,7 +175,13 @@ export const trafficRouter = router({
       return {
         verdict: since
           ? `This account is blocked since ${since.toISOString()}: ${visible.blockedReason ?? 'no reason was given'}`
-          : verdictOf((entry ?? blocks[0])?.effect, stops.length, rows.length, known !== undefined),
+          : verdictOf(
+              spot?.network ? 'network' : 'address',
+              (entry ?? blocks[0])?.effect,
+              stops.length,
+              rows.length,
+              known !== undefined,
+            ),
         blocks: blocks.map((row) => showBlock(runtime, row)),
         findings: rows.map((row) => showFinding(runtime, row)),
         stops: stops
@@ -242,11 +248,17 @@ const showRules = (changed: Awaited<ReturnType<typeof listRules>>): z.infer<type
   })
 }
 
-function verdictOf(effect: 'block' | 'allow' | undefined, stops: number, findings: number, known: boolean): string {
-  if (!known) return 'Nobody is known by this; look for an address, or for what names a user'
-  if (effect === 'allow') return 'This address is on the allow-list: it is never stopped'
-  if (effect === 'block') return 'This address is blocked now'
-  if (stops > 0) return 'Not blocked now; tries from this address were stopped a while ago'
+function verdictOf(
+  what: 'address' | 'network',
+  effect: 'block' | 'allow' | undefined,
+  stops: number,
+  findings: number,
+  known: boolean,
+): string {
+  if (!known) return 'Nobody is known by this; look for an address, a network, or what names a user'
+  if (effect === 'allow') return `This ${what} is on the allow-list: it is never stopped`
+  if (effect === 'block') return `This ${what} is blocked now`
+  if (stops > 0) return `Not blocked now; tries from this ${what} were stopped a while ago`
   return findings > 0 ? 'Not stopped now; there are earlier findings' : 'Nothing stops this'
 }
 

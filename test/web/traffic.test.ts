@@ -31,7 +31,7 @@ test('a finding says since when, and why somebody was stopped names the block, i
   await page.getByText(/^since/).waitFor()
 
   await open('/traffic?tab=why&q=198.51.100.0%2F24')
-  await page.getByText('This address is blocked now').waitFor()
+  await page.getByText('This network is blocked now').waitFor()
   const told = page.getByRole('listitem').filter({ hasText: 'ticket 4711' })
   expect(await told.innerText()).toMatch(/ann@example\.com · in Ton Quest/)
   expect(await told.innerText()).toMatch(/until it is lifted/)
