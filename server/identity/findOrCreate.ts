@@ -1,12 +1,14 @@
 import type { App } from '#server/app/app.ts'
 import type { Reader, Transaction } from '#server/db/database.ts'
 import type { Runtime } from '#server/runtime.ts'
-import { newKey, openPersonal, openWithKey, sealerOf, type Keeper, type Seal } from '#server/personal/seal.ts'
+import { newKey, openOnce, openPersonal, sealerOf, type Keeper, type Seal } from '#server/personal/seal.ts'
 import { sealUnder, type Vault } from '#server/secret/vault.ts'
+import { profileOf } from './profileOf.ts'
 import type { Profile, Proof } from './proof.ts'
 import {
   adoptProfile,
   findIdentity,
+  findSealedDetails,
   insertIdentity,
   insertUser,
   listOwned,
@@ -97,14 +99,14 @@ export const lockIdentity = (tx: Transaction, key: IdentityKey) =>
 
 async function refresh(keeper: Keeper, tx: Transaction, known: FoundIdentity, proof: Proof): Promise<Person> {
   const { vault } = keeper
-  const before = await openKnownProfile(keeper, tx, known)
+  const before = await profileOf(keeper, tx, known)
   let profile = before
-  if (!known.detailsHash?.equals(proof.known?.detailsHash ?? detailsHash(vault, proof))) {
+  if (!sameHex(known.detailsHash, proof.known?.detailsHash || detailsHash(vault, proof).toString('hex'))) {
+    const { profile: brought } = await openDetails(keeper, tx, await findSealedDetails(tx, known.id))
     await updateIdentity(tx, known.id, {
       ...sealDetails(vault, proof, await sealerOf(keeper, tx, known.userId)),
       ...(proof.publicKey && { publicKey: proof.publicKey }),
     })
-    const { profile: brought } = await openDetails(keeper, tx, known.detailsSealed)
     profile = mergeProfile(before, brought, proof.profile)
     if (JSON.stringify(profile) !== JSON.stringify(before))
       await updateUser(tx, known.userId, await sealProfile(keeper, tx, known.userId, profile))
@@ -118,6 +120,9 @@ async function refresh(keeper: Keeper, tx: Transaction, known: FoundIdentity, pr
     profile,
   }
 }
+
+/** Engines spell hexadecimal with large or small letters (db/bytes.ts). */
+const sameHex = (stored: string | null, given: string) => stored?.toLowerCase() === given.toLowerCase()
 
 /** `now` with each field that still is what the last login brought replaced by what this login brings. */
 function mergeProfile(now: Profile, brought: Profile, brings: Profile): Profile {
@@ -166,12 +171,6 @@ export async function openProfile(keeper: Keeper, db: Reader, sealed: Buffer | n
   return sealed ? (JSON.parse(await openPersonal(keeper, db, sealed, 'users.profile')) as Profile) : {}
 }
 
-/** The profile of who signs in, whose key was read with it. */
-async function openKnownProfile(keeper: Keeper, db: Reader, known: FoundIdentity): Promise<Profile> {
-  const { profileSealed: sealed, keySealed: key } = known
-  return sealed ? (JSON.parse(await openWithKey(keeper, db, { sealed, key }, 'users.profile')) as Profile) : {}
-}
-
 function detailsText(proof: Proof): string {
   return JSON.stringify([proof.profile, proof.details ?? {}, proof.publicKey?.toString('hex')])
 }
@@ -200,6 +199,12 @@ export async function openDetails(
   const text = await openPersonal(keeper, db, sealed, 'identities.details')
   const { profile, ...details } = JSON.parse(text) as { profile?: Profile } & Record<string, string | boolean>
   return { profile: profile ?? {}, details }
+}
+
+/** The same of an identity that was looked up; the keyed hash of it tells whether it was opened lately. */
+export async function detailsOf(keeper: Keeper, db: Reader, { id, detailsHash }: FoundIdentity) {
+  const open = async () => openDetails(keeper, db, await findSealedDetails(db, id))
+  return detailsHash ? openOnce(keeper, `${id} ${detailsHash}`, open) : open()
 }
 
 /** What an identity was proved to be. */

@@ -20,5 +20,5 @@ export type Proof = {
   /** The wallet's Ed25519 key, 32 bytes. */
   publicKey?: Buffer
   /** The identity that the key and the details were taken from, where there is one: what it says need not be made out and compared again. */
-  known?: { subjectHash: Buffer; detailsHash: Buffer | null }
+  known?: { subjectHash: Buffer; detailsHash: string | null }
 }

@@ -1,6 +1,7 @@
 import { and, asc, eq, sql } from 'drizzle-orm'
 import type { Reader, Transaction } from '#server/db/database.ts'
 import { blocks, findings, identities, personalKeys, profiles, users } from '#server/db/schema.ts'
+import { hexOf, markOf } from '#server/db/bytes.ts'
 import { param, statement } from '#server/db/statement.ts'
 
 export type UserRow = typeof users.$inferSelect
@@ -11,14 +12,11 @@ const lookup = statement('identity_lookup', (db) =>
     .select({
       id: identities.id,
       userId: identities.userId,
-      detailsHash: identities.detailsHash,
-      detailsSealed: identities.detailsSealed,
-      publicKey: identities.publicKey,
+      // What is sealed is not read with it: mostly it was opened lately, or need not be.
+      detailsHash: hexOf(identities.detailsHash),
+      publicKey: hexOf(identities.publicKey),
       blockedAt: users.blockedAt,
-      profileSealed: users.profileSealed,
-      // The key that the profile is sealed under, found by the tag that stands in front of it (secret/vault.ts).
-      keySealed: sql<Buffer | null>`(select ${personalKeys.sealed} from ${personalKeys}
-        where ${personalKeys.tag} = substr(${users.profileSealed}, 2, 8))`.mapWith(personalKeys.sealed),
+      profileMark: markOf(users.profileSealed),
       createdAt: users.createdAt,
     })
     .from(identities)
@@ -40,6 +38,37 @@ export async function findIdentity(
 ): Promise<FoundIdentity | undefined> {
   const [row] = await lookup(db, key)
   return row
+}
+
+const sealedProfile = statement('profile_sealed', (db) =>
+  db
+    .select({
+      sealed: users.profileSealed,
+      // The key that it is sealed under, found by the tag that stands in front of it (secret/vault.ts).
+      key: sql<Buffer | null>`(select ${personalKeys.sealed} from ${personalKeys}
+        where ${personalKeys.tag} = substr(${users.profileSealed}, 2, 8))`.mapWith(personalKeys.sealed),
+    })
+    .from(users)
+    .where(eq(users.id, param(users.id, 'id'))),
+)
+
+/** A user's profile as it is kept, with its key. */
+export async function findSealedProfile(db: Reader, id: number) {
+  const [row] = await sealedProfile(db, { id })
+  return row
+}
+
+const sealedDetails = statement('details_sealed', (db) =>
+  db
+    .select({ sealed: identities.detailsSealed })
+    .from(identities)
+    .where(eq(identities.id, param(identities.id, 'id'))),
+)
+
+/** What an identity's latest proof said, as it is kept. */
+export async function findSealedDetails(db: Reader, id: number): Promise<Buffer | null> {
+  const [row] = await sealedDetails(db, { id })
+  return row?.sealed ?? null
 }
 
 const userInsertion = statement('user_insert', (db) =>

@@ -58,6 +58,16 @@ export async function openWithKey(
   return openPersonal(keeper, db, sealed, place)
 }
 
+/** What `open` gives, unless the very same was opened lately. It is shared, so nobody may change it. */
+export async function openOnce<T extends object>(keeper: Keeper, name: string, open: () => Promise<T>): Promise<T> {
+  const { opened } = keeper.personalKeys
+  const known = opened.get(name) as T | undefined
+  if (known) return known
+  const value = await open()
+  opened.add(name, value)
+  return value
+}
+
 /** Whoever it was about was erased: nobody can read it any more. */
 export class KeyDestroyed extends Error {
   constructor(place: string) {
@@ -80,10 +90,11 @@ function remember(keeper: Keeper, db: Reader, row: KeyRow): PersonalKey {
   return key
 }
 
-/** Forgets the keys in memory, when somebody's rows are gone. Those of others are read again as they are needed. */
+/** Forgets the keys in memory and what was opened with them, when somebody's rows are gone. Those of others are read again as they are needed. */
 export function forgetKeys({ personalKeys }: Keeper): void {
   personalKeys.byTag.clear()
   personalKeys.byUser.clear()
+  personalKeys.opened.clear()
   personalKeys.remains = true
 }
 

@@ -2,7 +2,7 @@ import type { KeyObject } from 'node:crypto'
 import type { App } from '#server/app/app.ts'
 import { AppError } from '#server/error.ts'
 import { findIdentityOf, type KnownIdentity } from '#server/identity/find.ts'
-import { openDetails } from '#server/identity/findOrCreate.ts'
+import { detailsOf } from '#server/identity/findOrCreate.ts'
 import type { Runtime } from '#server/runtime.ts'
 import { publicKeyOnChain } from '#server/chain/publicKey.ts'
 import { ed25519PublicKey } from './publicKey.ts'
@@ -60,9 +60,9 @@ async function find(
   } else {
     const known = await findIdentityOf(runtime, app, 'ton', address)
     if (known?.publicKey) {
-      const { details } = await openDetails(runtime, runtime.db, known.detailsSealed)
+      const { details } = await detailsOf(runtime, runtime.db, known)
       const network = details['network'] === undefined ? undefined : (Number(details['network']) as Network)
-      return { raw: known.publicKey, network, details, known, kept: true }
+      return { raw: Buffer.from(known.publicKey, 'hex'), network, details, known, kept: true }
     }
   }
   const { chains } = app.settings.ton

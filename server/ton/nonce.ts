@@ -2,7 +2,7 @@ import type { App } from '#server/app/app.ts'
 import { AppError } from '#server/error.ts'
 import type { Runtime } from '#server/runtime.ts'
 import { freshBytes } from '#server/secret/random.ts'
-import { findNonce, insertNonce, type NonceRow } from './store.ts'
+import { findNonce, insertNonce } from './store.ts'
 
 /** Nabi: "Each generated nonce is valid for 5 minutes". */
 const TTL_MS = 300_000
@@ -19,7 +19,7 @@ export async function createNonce(runtime: Runtime, app: App, address?: string):
   )
   return {
     id: runtime.vault.ids.seal('non', id),
-    nonce: nonceText(runtime, { id, appId: app.id, seed }),
+    nonce: nonceText(runtime, { id, appId: app.id, seed: seed.toString('hex') }),
     timestamp: now.toISOString(),
     expiresAt: expiresAt.toISOString(),
   }
@@ -47,6 +47,6 @@ export const nonceInvalid = () =>
   new AppError('nonce_invalid', 'The nonce is unknown, was used, or has expired; ask for a new one')
 
 /** 43 characters (a Ledger signs at most 128), 256 bits, and nothing from which another nonce could be told. */
-function nonceText(runtime: Runtime, row: Pick<NonceRow, 'id' | 'appId' | 'seed'>): string {
-  return runtime.vault.hash(`${row.id} ${row.appId} ${row.seed.toString('hex')}`, 'nonces').toString('base64url')
+function nonceText(runtime: Runtime, row: { id: number; appId: number; seed: string }): string {
+  return runtime.vault.hash(`${row.id} ${row.appId} ${row.seed.toLowerCase()}`, 'nonces').toString('base64url')
 }

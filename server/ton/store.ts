@@ -1,9 +1,8 @@
 import { and, eq, gt, isNull, lte, sql } from 'drizzle-orm'
 import type { Reader, Transaction } from '#server/db/database.ts'
 import { nonces } from '#server/db/schema.ts'
+import { hexOf } from '#server/db/bytes.ts'
 import { param, statement } from '#server/db/statement.ts'
-
-export type NonceRow = typeof nonces.$inferSelect
 
 const insertion = statement('nonce_insert', (db) =>
   db
@@ -27,12 +26,22 @@ export async function insertNonce(
 
 const lookup = statement('nonce_lookup', (db) =>
   db
-    .select()
+    .select({
+      id: nonces.id,
+      appId: nonces.appId,
+      seed: hexOf(nonces.seed),
+      address: nonces.address,
+      expiresAt: nonces.expiresAt,
+      usedAt: nonces.usedAt,
+    })
     .from(nonces)
     .where(eq(nonces.id, param(nonces.id, 'id'))),
 )
 
-export async function findNonce(db: Reader, id: number): Promise<NonceRow | undefined> {
+export async function findNonce(
+  db: Reader,
+  id: number,
+): Promise<Awaited<ReturnType<typeof lookup>>[number] | undefined> {
   const [row] = await lookup(db, { id })
   return row
 }

@@ -1,0 +1,18 @@
+import type { Reader } from '#server/db/database.ts'
+import { openOnce, openWithKey, type Keeper } from '#server/personal/seal.ts'
+import type { Profile } from './proof.ts'
+import { findSealedProfile } from './store.ts'
+
+/** A user's profile as a row that holds its mark tells of it; it is read and opened only when that was not done lately. */
+export async function profileOf(
+  keeper: Keeper,
+  db: Reader,
+  { userId, profileMark }: { userId: number; profileMark: string | null },
+): Promise<Profile> {
+  if (!profileMark) return {}
+  // Changed between the two reads: then this mark is found no more.
+  return openOnce(keeper, `${userId} ${profileMark}`, async () => {
+    const { sealed, key } = (await findSealedProfile(db, userId)) ?? { sealed: null, key: null }
+    return sealed ? (JSON.parse(await openWithKey(keeper, db, { sealed, key }, 'users.profile')) as Profile) : {}
+  })
+}
