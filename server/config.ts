@@ -206,7 +206,8 @@ export function loadConfig(env: NodeJS.ProcessEnv): Config {
 /** toncenter itself is often given without its path. */
 function apiOf(url: string | undefined, key: string | undefined) {
   if (!url) return undefined
-  const plain = url.replace(/\/+$/, '')
+  // Clients of v2 are given the address of its JSON-RPC, which stands beside the calls that are made here.
+  const plain = url.replace(/\/+$/, '').replace(/\/jsonRPC$/, '')
   return { url: /^https:\/\/(testnet\.)?toncenter\.com$/.test(plain) ? `${plain}/api/v3` : plain, key }
 }
 

@@ -37,6 +37,17 @@ test.each([
   expect(read).not.toThrow('hunter2')
 })
 
+test.each([
+  ['https://toncenter.com', 'https://toncenter.com/api/v3'],
+  ['https://testnet.toncenter.com/', 'https://testnet.toncenter.com/api/v3'],
+  ['https://ton.example/api/v2/', 'https://ton.example/api/v2'],
+  // As @ton/ton's client has it.
+  ['https://toncenter.com/api/v2/jsonRPC', 'https://toncenter.com/api/v2'],
+  ['https://ton.example/api/v2/jsonRPC/', 'https://ton.example/api/v2'],
+])('TON_API_URL=%s is the API at %s', (given, url) => {
+  expect(loadConfig({ TON_API_URL: given }).tonApi).toEqual({ url, key: undefined })
+})
+
 test('a blank value counts as none', () => {
   expect(loadConfig({ PORT: ' ', HOST: '', SMTP_URL: ' ' })).toMatchObject({ port: 3000, host: '127.0.0.1' })
 })

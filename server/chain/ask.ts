@@ -6,7 +6,8 @@ import { pause, takeTurn } from './pace.ts'
 
 const TIMEOUT_MS = 4_000
 const MOST_BYTES = 4_194_304
-const LONGEST_PAUSE_S = 60
+/** What says that it is away for longer is asked again all the same. */
+const LONGEST_PAUSE_S = 3_600
 
 type Question = { query?: Record<string, string>; body?: unknown; mostBytes?: number }
 
@@ -25,6 +26,7 @@ export async function askChain(
   const url = `${api.url}/${path}${query ? `?${new URLSearchParams(query).toString()}` : ''}`
   const { status, text, retryAfter } = await send(runtime, api, url, body, mostBytes)
   if (status === 429) throw pause(runtime, api, readPause(retryAfter, runtime.now()))
+  if (status === 503 && retryAfter !== undefined) throw pause(runtime, api, readPause(retryAfter, runtime.now()))
   if (status === 542) return undefined
   if (status === 401 || status === 403)
     throw unavailable(`The TON API refuses our key (${status}); an operator can set TON_API_KEY`)

@@ -6,7 +6,10 @@ import { chainApi, type ChainApi, type Network } from './network.ts'
 import { recent, type Recent } from './recent.ts'
 
 const FRESH_S = 5
-const MOST_JETTONS = 1000
+/** Jettons that are told of a wallet, and that the API tells at once. */
+const MOST_JETTONS = 1_000
+/** Anybody can send anybody jettons of no worth: so many pages are gone through for those that have some. */
+const MOST_PAGES = 10
 
 /** Amounts are whole numbers of the smallest unit, as text. */
 export type Holding = { asset: Asset; amount: string }
@@ -15,6 +18,8 @@ export type Balance = {
   ton: Holding
   /** Verified ones first; null where the API (v2) tells of TON only. */
   jettons: Holding[] | null
+  /** How many more there are, unverified all. */
+  jettonsLeftOut: number
 }
 
 /**
@@ -37,42 +42,69 @@ export function readBalance(
 async function balanceV2(runtime: Runtime, api: ChainApi, address: string): Promise<Balance> {
   const account = (await askChain(runtime, api, 'getAddressInformation', { query: { address } })) as
     { balance?: unknown; state?: unknown } | undefined
-  const amount = readAmount(account?.balance)
+  const state = stateOf(account?.state)
+  // tonlib's own word for an account that was never used, which not every API in front of it translates.
+  const unused = state === 'uninitialized' && String(account?.balance) === '-1'
+  const amount = unused ? '0' : readAmount(account?.balance)
   if (amount === undefined) throw unavailable('The TON API does not tell the balance')
-  return { state: stateOf(account?.state), ton: { asset: tonOf(runtime.config.tonSymbol), amount }, jettons: null }
+  return { state, ton: { asset: tonOf(runtime.config.tonSymbol), amount }, jettons: null, jettonsLeftOut: 0 }
 }
 
 type AccountStates = { accounts?: ({ balance?: unknown; status?: unknown } | null)[] }
 type JettonWallets = {
-  jetton_wallets?: ({ owner?: unknown; jetton?: unknown; balance?: unknown } | null)[]
+  jetton_wallets?: ({ owner?: unknown; jetton?: unknown; balance?: unknown } | null)[] | null
   metadata?: Metadata
 }
 
 async function balanceV3(runtime: Runtime, api: ChainApi, address: string, vouched: readonly string[]) {
-  const [states, wallets] = (await Promise.all([
+  const [states, jettons] = (await Promise.all([
     askChain(runtime, api, 'accountStates', { query: { address, include_boc: 'false' } }),
-    askChain(runtime, api, 'jetton/wallets', {
-      query: { owner_address: address, exclude_zero_balance: 'true', limit: String(MOST_JETTONS) },
-    }),
-  ])) as [AccountStates | undefined, JettonWallets | undefined]
-  if (!Array.isArray(states?.accounts) || !Array.isArray(wallets?.jetton_wallets))
-    throw unavailable('The TON API does not tell the balance')
+    listJettons(runtime, api, address, vouched),
+  ])) as [AccountStates | undefined, Holding[]]
+  if (!Array.isArray(states?.accounts)) throw unavailable('The TON API does not tell the balance')
   const [account] = states.accounts
-  // An account that was never used may be left out; one that is null is none.
-  const amount = account === undefined ? '0' : readAmount(account?.balance)
+  const state = stateOf(account?.status)
+  // An account that was never used may be left out or be there with a balance that is null; one that is null itself is none.
+  const unused = account === undefined || (account?.balance === null && state === 'uninitialized')
+  const amount = unused ? '0' : readAmount(account?.balance)
   if (amount === undefined) throw unavailable('The TON API does not tell the balance')
-  const jettons = wallets.jetton_wallets.flatMap((held) => {
-    const [master, amount] = [addressOf(held?.jetton), readAmount(held?.balance)]
-    if (!master || amount === undefined) throw unavailable('The TON API answers a jetton that cannot be read')
-    const own = held?.owner === undefined || addressOf(held.owner) === address
-    if (!own || amount === '0') return []
-    return [{ asset: jettonOf(master, wallets.metadata, vouched), amount }]
-  })
+  jettons.sort((a, b) => trust(b.asset) - trust(a.asset) || a.asset.symbol.localeCompare(b.asset.symbol))
   return {
-    state: stateOf(account?.status),
+    state,
     ton: { asset: tonOf(runtime.config.tonSymbol), amount },
-    jettons: jettons.sort((a, b) => trust(b.asset) - trust(a.asset) || a.asset.symbol.localeCompare(b.asset.symbol)),
+    jettons: jettons.slice(0, MOST_JETTONS),
+    jettonsLeftOut: Math.max(0, jettons.length - MOST_JETTONS),
   } satisfies Balance
+}
+
+async function listJettons(
+  runtime: Runtime,
+  api: ChainApi,
+  address: string,
+  vouched: readonly string[],
+): Promise<Holding[]> {
+  const found = new Map<string, Holding>()
+  for (let page = 0; page < MOST_PAGES; page++) {
+    const answer = (await askChain(runtime, api, 'jetton/wallets', {
+      query: {
+        owner_address: address,
+        exclude_zero_balance: 'true',
+        limit: String(MOST_JETTONS),
+        ...(page > 0 && { offset: String(page * MOST_JETTONS) }),
+      },
+    })) as JettonWallets | undefined
+    // A list of nothing is null where the API's language has it so.
+    const held = answer?.jetton_wallets === null ? [] : answer?.jetton_wallets
+    if (!Array.isArray(held)) throw unavailable('The TON API does not tell the balance')
+    for (const one of held) {
+      const [master, amount] = [addressOf(one?.jetton), readAmount(one?.balance)]
+      if (!master || amount === undefined) throw unavailable('The TON API answers a jetton that cannot be read')
+      const own = one?.owner === undefined || addressOf(one.owner) === address
+      if (own && amount !== '0') found.set(master, { asset: jettonOf(master, answer!.metadata, vouched), amount })
+    }
+    if (held.length < MOST_JETTONS) break
+  }
+  return [...found.values()]
 }
 
 const trust = (asset: Asset) => (asset.type === 'jetton' && asset.verified ? 1 : 0)

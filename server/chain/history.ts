@@ -26,6 +26,8 @@ export type History = {
 export type FirstPage = History & { pending: Transaction[] | null }
 
 type Wallet = { network: Network; address: string }
+/** The newest `count` behind the `offset` newest ones. */
+type Source = (count: number, offset: number) => Promise<Transaction[]>
 type Ask = { before?: Position | undefined; limit: number; vouched: readonly string[] }
 
 /**
@@ -47,12 +49,12 @@ export function readHistory(runtime: Runtime, wallet: Wallet, ask: Ask): Promise
 
 /** A page as the API tells it now. @throws AppError chain_unavailable */
 export async function readPage(runtime: Runtime, api: ChainApi, address: string, ask: Ask): Promise<History> {
-  const sources =
+  const sources: Source[] =
     api.version === 2
-      ? [(count: number) => accountV2(runtime, api, address, ask.before, count)]
+      ? [(count) => accountV2(runtime, api, address, ask.before, count)]
       : [
-          (count: number) => accountV3(runtime, api, address, ask.before, count),
-          (count: number) => jettonsV3(runtime, api, address, ask, count),
+          (count) => accountV3(runtime, api, address, ask.before, count),
+          (count, offset) => jettonsV3(runtime, api, address, ask, count, offset),
         ]
   const lists = await Promise.all(sources.map((source) => fill(source, ask)))
   const merged = lists.flat().sort(newestFirst)
@@ -63,14 +65,20 @@ export async function readPage(runtime: Runtime, api: ChainApi, address: string,
 
 /**
  * At least one more than the page holds of what lies beyond its border, or all there is; and all of one logical time or none, for the API has no order
- * within it.
+ * within it. Where that is more than can be asked for at once, the rest is asked for behind it.
  */
-async function fill(source: (count: number) => Promise<Transaction[]>, { before, limit }: Ask): Promise<Transaction[]> {
-  for (let count = limit + 1 + OVERLAP; ; count = Math.min(count * 2, MOST_ASKED)) {
-    const found = await source(count)
-    const beyond = before ? found.filter((one) => newestFirst(before, one) < 0) : found
+async function fill(source: Source, { before, limit }: Ask): Promise<Transaction[]> {
+  const seen = new Map<string, Transaction>()
+  for (let count = limit + 1 + OVERLAP, offset = 0; ;) {
+    const [found, known] = [await source(count, offset), seen.size]
+    for (const one of found) seen.set(`${one.lt} ${one.hash}`, one)
+    const beyond = [...seen.values()].filter((one) => !before || newestFirst(before, one) < 0).sort(newestFirst)
     const whole = beyond.length > limit && beyond[limit - 1]!.lt !== found.at(-1)!.lt
-    if (whole || found.length < count || count === MOST_ASKED) return beyond
+    if (whole || found.length < count) return beyond
+    // One that tells the same again and again has no end that could be told.
+    if (seen.size === known) throw unavailable('The TON API does not tell the history')
+    if (count === MOST_ASKED) offset += MOST_ASKED
+    else count = Math.min(count * 2, MOST_ASKED)
   }
 }
 
@@ -95,9 +103,16 @@ async function jettonsV3(
   address: string,
   ask: { before?: Pick<Position, 'lt'> | undefined; vouched: readonly string[] },
   count: number,
+  offset: number,
 ): Promise<Transaction[]> {
   const answer = (await askChain(runtime, api, 'jetton/transfers', {
-    query: { owner_address: address, limit: String(count), sort: 'desc', ...(ask.before && { end_lt: ask.before.lt }) },
+    query: {
+      owner_address: address,
+      limit: String(count),
+      sort: 'desc',
+      ...(offset > 0 && { offset: String(offset) }),
+      ...(ask.before && { end_lt: ask.before.lt }),
+    },
   })) as { jetton_transfers?: unknown[]; metadata?: Metadata } | undefined
   if (!Array.isArray(answer?.jetton_transfers)) throw unavailable('The TON API does not tell the history')
   return read(answer.jetton_transfers, (one) => jettonTransfer(one, address, answer.metadata, ask.vouched))

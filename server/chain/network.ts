@@ -3,9 +3,9 @@ import { AppError } from '#server/error.ts'
 import { openDetails } from '#server/identity/findOrCreate.ts'
 import type { IdentityRow } from '#server/identity/store.ts'
 import type { Runtime } from '#server/runtime.ts'
+import { networkFor, type Network } from '#server/ton/address.ts'
 
-/** TON's global ids: mainnet and testnet. */
-export type Network = '-239' | '-3'
+export type { Network }
 
 /** A toncenter-compatible API. Which of its two shapes it speaks, its path says: `…/v2` is v2, everything else v3. */
 export type ChainApi = { network: Network; version: 2 | 3; url: string; key: string | undefined }
@@ -30,7 +30,5 @@ export async function networkOf(
   identity: Pick<IdentityRow, 'detailsSealed'>,
 ): Promise<Network> {
   const { details } = await openDetails(runtime, runtime.db, identity.detailsSealed)
-  const { chains } = app.settings.ton
-  const own = chains.find((chain) => chain === details['network'])
-  return own ?? (chains.length === 0 || chains.includes('-239') ? '-239' : '-3')
+  return networkFor(app.settings.ton.chains, details['network'])
 }

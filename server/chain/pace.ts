@@ -41,6 +41,6 @@ export function pause(runtime: Runtime, api: ChainApi, seconds: number): AppErro
 }
 
 const tooMuch = (seconds: number) =>
-  new AppError('chain_unavailable', `The TON API asks us to slow down; try again in ${seconds} s`, {
+  new AppError('chain_unavailable', `The TON API asks for a pause; try again in ${seconds} s`, {
     retryAfter: seconds,
   })

@@ -34,12 +34,14 @@ export function tell(runtime: Runtime, followed: Followed, news: Transaction[], 
     // Told long ago, and forgotten since: another process was faster with an old page.
     const forgotten = BigInt(row.latestLt ?? '0') - 2n * BigInt(MARGIN)
     const current = (await appIn(runtime, tx, app.id)) ?? app
+    const recent = news.filter(({ lt }) => BigInt(lt) > since && BigInt(lt) > forgotten)
+    const fresh = await noteSeen(
+      tx,
+      recent.map(({ hash, lt }) => ({ identityId, hash: Buffer.from(hash, 'hex'), lt: Number(lt) })),
+    )
     let told = 0
-    for (const transaction of news) {
-      const lt = BigInt(transaction.lt)
-      if (lt <= since || lt <= forgotten) continue
-      const hash = Buffer.from(transaction.hash, 'hex')
-      if (!(await noteSeen(tx, { identityId, hash, lt: Number(transaction.lt) }))) continue
+    for (const transaction of recent) {
+      if (!fresh.delete(transaction.hash)) continue
       for (const transfer of transaction.transfers) {
         if (!isTold(transaction, transfer)) continue
         await recordEvent(runtime, tx, eventOf({ ...followed, app: current }, transaction, transfer))

@@ -44,14 +44,15 @@ export async function updateWatched(tx: Transaction, identityId: number, change:
   await tx.update(watchedWallets).set(change).where(eq(watchedWallets.identityId, identityId))
 }
 
-/** Notes a transaction; false when it was noted before. */
-export async function noteSeen(tx: Transaction, seen: typeof seenTransactions.$inferInsert): Promise<boolean> {
+/** Notes transactions in one statement; returns the hashes of those that were not noted before, in hexadecimal. */
+export async function noteSeen(tx: Transaction, seen: (typeof seenTransactions.$inferInsert)[]): Promise<Set<string>> {
+  if (seen.length === 0) return new Set()
   const rows = await tx
     .insert(seenTransactions)
     .values(seen)
     .onConflictDoNothing()
-    .returning({ lt: seenTransactions.lt })
-  return rows.length > 0
+    .returning({ hash: seenTransactions.hash })
+  return new Set(rows.map(({ hash }) => Buffer.from(hash).toString('hex')))
 }
 
 export async function forgetSeen(tx: Transaction, identityId: number, before: number): Promise<void> {

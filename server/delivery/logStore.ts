@@ -1,4 +1,5 @@
 import { and, asc, count, desc, eq, gte, inArray, lt, lte, max, min, or, sql, type SQL } from 'drizzle-orm'
+import { madeWithin } from '#server/db/byAge.ts'
 import type { Reader, Transaction } from '#server/db/database.ts'
 import { apps, attempts, deliveries, emails, events, webhookEndpoints } from '#server/db/schema.ts'
 import type { DeliveryRow } from './store.ts'
@@ -20,8 +21,6 @@ export type LogFilter = {
   only?: number[] | undefined
 }
 
-/** Clocks of several processes differ by less than this; events are numbered about in the order of their times. */
-const SKEW_MS = 60_000
 /** As many events are all looked at; more are walked through from the newest, or from the other side. */
 const FEW = 1_000
 /** What one page looks at in turn before it says how far it came. */
@@ -222,20 +221,15 @@ function candidates(
 
 /** The numbers between which the wanted events lie: from the page's cursor and, through the index of times, from the filter's. */
 async function boundsOf(db: Reader, { from, to }: LogFilter, page: Page): Promise<Bounds> {
-  const first = async (since: Date) => {
-    const [row] = await db
+  const { start, end } = await madeWithin({ from, to }, (since, limit) =>
+    db
       .select({ id: events.id })
       .from(events)
       .where(gte(events.createdAt, since))
       .orderBy(asc(events.createdAt))
-      .limit(1)
-    return row?.id
-  }
-  const start = from && (await first(new Date(from.getTime() - SKEW_MS)))
-  const end = to && (await first(new Date(to.getTime() + SKEW_MS)))
-  // Nothing so late: nothing lies above the last event there is.
-  const none = from !== undefined && start === undefined ? Number.MAX_SAFE_INTEGER : undefined
-  const above = [page.after, start === undefined ? none : start - 1].filter((id) => id !== undefined)
+      .limit(limit),
+  )
+  const above = [page.after, start === undefined ? undefined : start - 1].filter((id) => id !== undefined)
   const below = [page.before, end].filter((id) => id !== undefined)
   return {
     above: above.length > 0 ? Math.max(...above) : undefined,

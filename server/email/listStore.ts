@@ -1,5 +1,5 @@
-import { and, count, eq, gt, gte, inArray, isNull, lte, ne, or } from 'drizzle-orm'
-import { byAge, type Place } from '#server/db/byAge.ts'
+import { and, asc, count, eq, gt, gte, inArray, isNull, lte, ne, or } from 'drizzle-orm'
+import { byAge, isMadeWithin, type Place } from '#server/db/byAge.ts'
 import type { Reader, Transaction } from '#server/db/database.ts'
 import { apps, emails, emailSuppressions } from '#server/db/schema.ts'
 import type { EmailRow, SuppressionRow } from './store.ts'
@@ -34,14 +34,24 @@ function emailsWhere(filter: EmailFilter) {
   )
 }
 
+const withinSpan = (db: Reader, filter: EmailFilter) =>
+  isMadeWithin(emails.id, filter, (since, limit) =>
+    db
+      .select({ id: emails.id })
+      .from(emails)
+      .where(gte(emails.createdAt, since))
+      .orderBy(asc(emails.createdAt))
+      .limit(limit),
+  )
+
 /** Mails, newest first unless the place says otherwise. */
-export function listEmails(db: Reader, page: EmailFilter & Partial<Place> & { limit: number }) {
+export async function listEmails(db: Reader, page: EmailFilter & Partial<Place> & { limit: number }) {
   const { from, order } = byAge(emails.id, { newestFirst: true, ...page })
   return db
     .select({ mail: emails, appName: apps.name })
     .from(emails)
     .innerJoin(apps, eq(apps.id, emails.appId))
-    .where(and(emailsWhere(page), from))
+    .where(and(emailsWhere(page), await withinSpan(db, page), from))
     .orderBy(order)
     .limit(page.limit)
 }
@@ -50,7 +60,8 @@ export type ListedEmail = Awaited<ReturnType<typeof listEmails>>[number]
 
 /** How many mails match, counted up to `most`. */
 export async function countEmails(db: Reader, filter: EmailFilter, most: number): Promise<number> {
-  const some = db.select({ id: emails.id }).from(emails).where(emailsWhere(filter)).limit(most).as('some')
+  const where = and(emailsWhere(filter), await withinSpan(db, filter))
+  const some = db.select({ id: emails.id }).from(emails).where(where).limit(most).as('some')
   const [row] = await db.select({ n: count() }).from(some)
   return row!.n
 }

@@ -23,14 +23,14 @@ export function isWithin(ip: string, networks: Range[]): boolean {
  * trusted proxies; what stands left of the first untrusted hop is anybody's invention and ignored. IPv4 in IPv6 form becomes IPv4.
  */
 export function clientAddress(request: IncomingMessage, trusted: Range[]): string {
-  const socket = plain(request.socket.remoteAddress ?? '')
+  const socket = plainAddress(request.socket.remoteAddress ?? '')
   if (trusted.length === 0 || !isWithin(socket, trusted)) return socket
   const header = request.headers['x-forwarded-for']
   const hops = (Array.isArray(header) ? header.join(',') : (header ?? '')).split(',').map((hop) => hop.trim())
   let client = socket
   for (const hop of hops.reverse()) {
     if (isIP(hop) === 0) return client
-    client = plain(hop)
+    client = plainAddress(hop)
     if (!isWithin(client, trusted)) return client
   }
   return client
@@ -45,7 +45,8 @@ export function limitKey(ip: string): string {
   return `${network.join(':')}::/64`
 }
 
-function plain(ip: string): string {
+/** An address in the spelling we compare: IPv4 in IPv6 form becomes IPv4. */
+export function plainAddress(ip: string): string {
   if (!ip.includes(':')) return ip
   return ipaddr.isValid(ip) ? ipaddr.process(ip).toString() : ip
 }

@@ -13,8 +13,8 @@ export type Quota = { limit: number; remaining: number; reset: number }
 
 /** Limits by address, account and app, shared by all processes on PostgreSQL. Every method throws `rate_limited`. */
 export type Limits = {
-  /** A try to sign in or to get a nonce. */
-  signIn(app: App, ip: string): Promise<Quota | undefined>
+  /** A try to sign in or to get a nonce. `over` is the refusal where the address has made too many: who lives there may come in all the same. */
+  signIn(app: App, ip: string): Promise<{ quota?: Quota | undefined; over?: AppError }>
   /** A proved identity signing in. */
   account(app: App, key: string): Promise<void>
   /** Any other public call. */
@@ -26,7 +26,7 @@ export type Limits = {
 }
 
 const none: Limits = {
-  signIn: async () => undefined,
+  signIn: async () => ({}),
   account: async () => {},
   call: async () => undefined,
   guess: async () => {},
@@ -103,9 +103,10 @@ export function createLimits(db: Database, enabled: boolean, vault: Vault): Limi
     async signIn(app, ip) {
       const { signInPerAddress, signInPerApp } = app.settings.rateLimits
       // The address first: what one address is refused must not use up what the whole app may.
-      const quota = await consume('address', `${app.id} ${ip}`, signInPerAddress)
+      const address = await consume('address', `${app.id} ${ip}`, signInPerAddress).catch(refusal)
+      if (address instanceof AppError) return { over: address }
       await leased('app', String(app.id), signInPerApp)
-      return quota
+      return { quota: address }
     },
     async account(app, key) {
       await consume('account', `${app.id} ${key}`, app.settings.rateLimits.signInPerAccount)
@@ -114,6 +115,12 @@ export function createLimits(db: Database, enabled: boolean, vault: Vault): Limi
     guess,
     forgive,
   }
+}
+
+/** @throws what is none */
+function refusal(error: unknown): AppError {
+  if (error instanceof AppError && error.code === 'rate_limited') return error
+  throw error
 }
 
 function quota(limit: number, result: RateLimiterRes): Quota {

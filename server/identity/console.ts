@@ -8,13 +8,13 @@ import type { Runtime } from '#server/runtime.ts'
 import { sessionItem, showSession } from '#server/session/console.ts'
 import { listSessions, sessionsWhere } from '#server/session/listStore.ts'
 import { describeSignature } from '#server/signature/describe.ts'
-import { formatAddress } from '#server/ton/address.ts'
 import { blockUser, unblockUser } from './block.ts'
 import { changeProfile, profileChange } from './changeProfile.ts'
 import { eraseUser } from './erase.ts'
 import { openDetails, openProfile, openSubject } from './findOrCreate.ts'
 import { userLabel } from './label.ts'
 import { resolveSearch } from './search.ts'
+import { shownAddress } from './shownAddress.ts'
 import { countUsers, describeUsers, listUsers, type ListedUser } from './searchStore.ts'
 import { findUser, listIdentities, type IdentityRow } from './store.ts'
 
@@ -66,7 +66,7 @@ async function showIdentity(runtime: Runtime, row: IdentityRow): Promise<z.infer
     id: vault.ids.seal('idn', row.id),
     kind: row.kind,
     subject,
-    friendly: row.kind === 'ton' ? formatAddress(subject, { bounceable: false, testOnly: false }) : null,
+    friendly: row.kind === 'ton' ? await shownAddress(runtime, row.appId, subject, details['network']) : null,
     createdAt: row.createdAt.toISOString(),
     details: row.detailsSealed ? { ...details, profile } : {},
   }
@@ -84,7 +84,7 @@ async function showUsers(runtime: Runtime, rows: ListedUser[]): Promise<z.infer<
     return {
       id: vault.ids.seal('usr', user.id),
       app: { id: vault.ids.seal('app', app.id), name: app.name },
-      label: await userLabel(runtime, user.profileSealed, own[0]?.subjectSealed ?? null),
+      label: await userLabel(runtime, user.appId, user.profileSealed, own[0]?.subjectSealed ?? null),
       createdAt: user.createdAt.toISOString(),
       lastSignInAt: signIns.find((row) => row.userId === user.id)?.at?.toISOString() ?? null,
       blocked: user.blockedAt !== null,

@@ -1,5 +1,5 @@
 import { and, asc, count, eq, gt, gte, inArray, isNotNull, isNull, lte, max } from 'drizzle-orm'
-import { byAge, type Place } from '#server/db/byAge.ts'
+import { byAge, isMadeWithin, type Place } from '#server/db/byAge.ts'
 import type { Reader } from '#server/db/database.ts'
 import { apps, identities, sessions, users } from '#server/db/schema.ts'
 
@@ -56,14 +56,24 @@ const usersWhere = (filter: UserFilter) =>
     filter.createdTo ? lte(users.createdAt, filter.createdTo) : undefined,
   )
 
+const withinSpan = (db: Reader, { createdFrom, createdTo }: UserFilter) =>
+  isMadeWithin(users.id, { from: createdFrom, to: createdTo }, (since, limit) =>
+    db
+      .select({ id: users.id })
+      .from(users)
+      .where(gte(users.createdAt, since))
+      .orderBy(asc(users.createdAt))
+      .limit(limit),
+  )
+
 /** Users, newest first, each with its app; `before` is the last of the page before. */
-export function listUsers(db: Reader, page: UserFilter & Partial<Place> & { limit: number }) {
+export async function listUsers(db: Reader, page: UserFilter & Partial<Place> & { limit: number }) {
   const { from, order } = byAge(users.id, { newestFirst: true, ...page })
   return db
     .select({ user: users, app: { id: apps.id, name: apps.name } })
     .from(users)
     .innerJoin(apps, eq(apps.id, users.appId))
-    .where(and(usersWhere(page), from))
+    .where(and(usersWhere(page), await withinSpan(db, page), from))
     .orderBy(order)
     .limit(page.limit)
 }
@@ -91,7 +101,8 @@ export async function describeUsers(db: Reader, ids: number[], now: Date) {
 
 /** How many users there are, counted up to `most`. */
 export async function countUsers(db: Reader, filter: UserFilter, most: number): Promise<number> {
-  const some = db.select({ id: users.id }).from(users).where(usersWhere(filter)).limit(most).as('some')
+  const where = and(usersWhere(filter), await withinSpan(db, filter))
+  const some = db.select({ id: users.id }).from(users).where(where).limit(most).as('some')
   const [row] = await db.select({ n: count() }).from(some)
   return row!.n
 }

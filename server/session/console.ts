@@ -84,7 +84,10 @@ export async function showSession(runtime: Runtime, row: ListedSession): Promise
   return {
     id: ids.seal('ses', session.id),
     app: { id: ids.seal('app', row.app.id), name: row.app.name },
-    user: { id: ids.seal('usr', session.userId), label: await userLabel(runtime, row.userProfile, row.subject) },
+    user: {
+      id: ids.seal('usr', session.userId),
+      label: await userLabel(runtime, session.appId, row.userProfile, row.subject),
+    },
     method: session.method,
     status: session.endedAt || over ? 'ended' : 'active',
     ip: session.ip,

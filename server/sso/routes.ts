@@ -1,12 +1,12 @@
 import { Router, type RequestHandler } from 'express'
 import { getApp } from '#server/app/app.ts'
-import { limitKey } from '#server/http/address.ts'
 import type { Handler } from '#server/http/ahead.ts'
-import { methodNotAllowed, parse, sendJson, setQuota } from '#server/http/answer.ts'
+import { methodNotAllowed, parse, sendJson } from '#server/http/answer.ts'
 import { originOf } from '#server/http/authenticate.ts'
 import { jsonOf } from '#server/http/body.ts'
 import type { Runtime } from '#server/runtime.ts'
 import { attempt } from '#server/traffic/attempt.ts'
+import { readTry, spendTry } from '#server/traffic/spend.ts'
 import { ssoLogin, ssoLoginInput } from './login.ts'
 
 /** An app's own users enter with a token of the app's own server. */
@@ -14,11 +14,13 @@ export function ssoSignIn(runtime: Runtime): Handler {
   return async (request, response, key) => {
     const app = await getApp(runtime, key)
     const origin = originOf(runtime, request)
-    setQuota(response, await runtime.limits.signIn(app, limitKey(origin.ip)))
-    const input = parse(ssoLoginInput, await jsonOf(request))
+    const over = await spendTry(runtime, response, app, origin.ip)
+    const input = await readTry(over, async () => parse(ssoLoginInput, await jsonOf(request)))
     sendJson(
       response,
-      await attempt(runtime, { app, method: 'sso', ...origin, request }, () => ssoLogin(runtime, app, input, origin)),
+      await attempt(runtime, { app, method: 'sso', ...origin, request, over }, () =>
+        ssoLogin(runtime, app, input, origin),
+      ),
     )
   }
 }

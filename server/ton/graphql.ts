@@ -8,6 +8,7 @@ import type { Quota } from '#server/http/limits.ts'
 import type { Runtime } from '#server/runtime.ts'
 import { touchAccess, verifyAccess, type Access } from '#server/token/verifyAccess.ts'
 import { attempt } from '#server/traffic/attempt.ts'
+import { readTry, spendTry } from '#server/traffic/spend.ts'
 import { createEngine, operation, placeOf, refusalOf, type Result } from './graphqlEngine.ts'
 import type { Call } from './graphqlSchema.ts'
 
@@ -54,7 +55,7 @@ export function graphqlRoutes(runtime: Runtime, body: RequestHandler[]): Router 
 
   async function run(request: Request, response: Response): Promise<Result> {
     const call = await openCall(runtime, request, response)
-    await call.charge('call')
+    await call.charge()
     return engine.run(call, parse(operation, request.body))
   }
 }
@@ -62,7 +63,6 @@ export function graphqlRoutes(runtime: Runtime, body: RequestHandler[]): Router 
 async function openCall(runtime: Runtime, request: Request, response: Response): Promise<Call> {
   const app = await getApp(runtime, String(request.params['app']))
   const origin = originOf(runtime, request)
-  const key = limitKey(origin.ip)
   let access: Promise<Access> | undefined
 
   async function authenticate(): Promise<Access> {
@@ -75,12 +75,16 @@ async function openCall(runtime: Runtime, request: Request, response: Response):
     runtime,
     app,
     origin,
-    async charge(limit) {
-      const { limits } = runtime
+    async charge() {
       const { callsPerAddress } = app.settings.rateLimits
-      setQuota(response, await (limit === 'signIn' ? limits.signIn(app, key) : limits.call(key, callsPerAddress)))
+      setQuota(response, await runtime.limits.call(limitKey(origin.ip), callsPerAddress))
     },
-    attempt: (method, claim, work) => attempt(runtime, { app, method, ...origin, claim, request }, work),
+    async attempt(method, read, claimOf, work) {
+      const over = await spendTry(runtime, response, app, origin.ip)
+      const input = await readTry(over, read)
+      const tried = { app, method, ...origin, claim: claimOf(input), request, over }
+      return attempt(runtime, tried, () => work(input))
+    },
     access: () => (access ??= authenticate()),
   }
 }

@@ -23,9 +23,14 @@ export type Call = {
   app: App
   origin: Origin
   /** Counts a field against a rate limit; each alias is one. @throws AppError rate_limited */
-  charge: (limit: 'signIn' | 'call') => Promise<void>
-  /** Runs one try at a way in, watched (traffic/attempt.ts). @param claim the address that it says it is of */
-  attempt: <T>(method: 'ton' | 'nonce', claim: string | undefined, work: () => Promise<T>) => Promise<T>
+  charge: () => Promise<void>
+  /** Reads and runs one try at a way in, limited and watched (traffic/attempt.ts). @param claimOf the address that it says it is of */
+  attempt: <In, Out>(
+    method: 'ton' | 'nonce',
+    read: () => In,
+    claimOf: (input: In) => string | undefined,
+    work: (input: In) => Promise<Out>,
+  ) => Promise<Out>
   /** Who the bearer token speaks for. @throws AppError as `verifyAccess` */
   access: () => Promise<Access>
 }
@@ -157,21 +162,24 @@ type Arguments = { request: unknown; input: Record<string, unknown> }
 type Resolver<A> = (parent: unknown, args: A, context: Context) => Promise<unknown>
 
 const generateNonce: Resolver<{ address?: string | null }> = async (_parent, { address }, { call }) => {
-  await call.charge('signIn')
-  const raw = address == null ? undefined : parseAddress(address)
-  return call.attempt('nonce', raw, () => createNonce(call.runtime, call.app, raw))
+  const read = () => (address == null ? undefined : parseAddress(address))
+  return call.attempt(
+    'nonce',
+    read,
+    (raw) => raw,
+    (raw) => createNonce(call.runtime, call.app, raw),
+  )
 }
 
 const getToken: Resolver<Arguments> = async (_parent, { request }, { call }) => {
-  await call.charge('signIn')
-  const proof = parse(signedNonce, withoutNulls(request))
-  return call.attempt('ton', claimedAddress(proof), () => tonLogin(call.runtime, call.app, proof, call.origin))
+  const read = () => parse(signedNonce, withoutNulls(request))
+  return call.attempt('ton', read, claimedAddress, (proof) => tonLogin(call.runtime, call.app, proof, call.origin))
 }
 
 const refreshInput = z.strictObject({ token: z.string().min(1).max(5_000) })
 
 const refreshToken: Resolver<Arguments> = async (_parent, { request }, { call }) => {
-  await call.charge('call')
+  await call.charge()
   const refreshed = await refresh(call.runtime, parse(refreshInput, withoutNulls(request)).token, call.app)
   return { token: refreshed.accessToken, refreshToken: refreshed.refreshToken }
 }

@@ -1,13 +1,13 @@
 import { Router, type RequestHandler } from 'express'
 import * as z from 'zod'
 import { getApp } from '#server/app/app.ts'
-import { limitKey } from '#server/http/address.ts'
 import type { Handler } from '#server/http/ahead.ts'
-import { methodNotAllowed, parse, sendJson, setQuota } from '#server/http/answer.ts'
+import { methodNotAllowed, parse, sendJson } from '#server/http/answer.ts'
 import { originOf } from '#server/http/authenticate.ts'
 import { jsonOf } from '#server/http/body.ts'
 import type { Runtime } from '#server/runtime.ts'
 import { attempt } from '#server/traffic/attempt.ts'
+import { readTry, spendTry } from '#server/traffic/spend.ts'
 import { parseAddress } from './address.ts'
 import { tonLogin } from './login.ts'
 import { createNonce } from './nonce.ts'
@@ -20,10 +20,10 @@ export function tonNonce(runtime: Runtime): Handler {
   return async (request, response, key) => {
     const app = await getApp(runtime, key)
     const origin = originOf(runtime, request)
-    setQuota(response, await runtime.limits.signIn(app, limitKey(origin.ip)))
-    const { address } = parse(nonceInput, await jsonOf(request))
-    const raw = address === undefined ? undefined : parseAddress(address)
-    const nonce = await attempt(runtime, { app, method: 'nonce', ...origin, claim: raw, request }, () =>
+    const over = await spendTry(runtime, response, app, origin.ip)
+    const { address } = await readTry(over, async () => parse(nonceInput, await jsonOf(request)))
+    const raw = await readTry(over, () => (address === undefined ? undefined : parseAddress(address)))
+    const nonce = await attempt(runtime, { app, method: 'nonce', ...origin, claim: raw, request, over }, () =>
       createNonce(runtime, app, raw),
     )
     sendJson(response, nonce, 201)
@@ -35,11 +35,15 @@ export function tonSignIn(runtime: Runtime): Handler {
   return async (request, response, key) => {
     const app = await getApp(runtime, key)
     const origin = originOf(runtime, request)
-    setQuota(response, await runtime.limits.signIn(app, limitKey(origin.ip)))
-    const body = await jsonOf(request)
-    const proof = parse(walletProof(body), body)
-    const login = await attempt(runtime, { app, method: 'ton', ...origin, claim: claimedAddress(proof), request }, () =>
-      tonLogin(runtime, app, proof, origin),
+    const over = await spendTry(runtime, response, app, origin.ip)
+    const proof = await readTry(over, async () => {
+      const body = await jsonOf(request)
+      return parse(walletProof(body), body)
+    })
+    const login = await attempt(
+      runtime,
+      { app, method: 'ton', ...origin, claim: claimedAddress(proof), request, over },
+      () => tonLogin(runtime, app, proof, origin),
     )
     sendJson(response, login)
   }

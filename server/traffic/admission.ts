@@ -65,6 +65,7 @@ export function createAdmission({ book, notes, measures, residents, challenges, 
       if (cause) noteStopped(cause.finding)
       stop(attempt, cause?.detector ?? 'block', blocked(entry, at))
     }
+    if (attempt.over && !(await residents.isOne(attempt, keys, at, attempt.over))) stop(attempt, 'limit', attempt.over)
     if (measures.size() > 0) await meetAll(attempt, keys, at)
   }
 
@@ -72,26 +73,27 @@ export function createAdmission({ book, notes, measures, residents, challenges, 
     const proof = proofKey(attempt)
     const used = proof === undefined ? undefined : measures.get(proof)
     if (used && used.until > at) await meet(attempt, used, at)
-    const around = [keys.address, keys.network].flatMap((key) => {
+    const around: Measure[] = []
+    for (const key of [keys.address, keys.network]) {
       const measure = measures.get(key)
       if (measure && measure.until <= at) measures.delete(key)
       const holds = measure && measure.answer !== 'watch' && measure.until > at
-      return holds && !isNeighbour(measure, keys.address, at) ? [measure] : []
-    })
+      if (holds && !(await isNeighbour(measure, attempt, keys, at))) around.push(measure)
+    }
     const surge = measures.get(keys.app)
     // Where failures come from everywhere, only those must work that have failed themselves and never succeeded.
     const suspect = minutes.sum(keys.address, 'failed', at) > 0 && minutes.sum(keys.address, 'succeeded', at) === 0
     if (surge && surge.answer !== 'watch' && surge.until > at && suspect) around.push(surge)
-    if (around.length === 0 || residents.isOne(attempt, keys, at)) return
+    if (around.length === 0 || (await residents.isOne(attempt, keys, at))) return
     for (const measure of around) await meet(attempt, measure, at)
   }
 
   /** Whoever signs in at an address of their own, while somebody else in the network fails: not whom the network's challenge is for. */
-  const isNeighbour = ({ answer, finding }: Measure, address: string, at: number): boolean =>
+  const isNeighbour = async ({ answer, finding }: Measure, attempt: Try, { address }: Keys, at: number) =>
     answer === 'challenge' &&
     finding.kind === 'network' &&
-    residents.lives(address, at) &&
-    minutes.sum(address, 'failed', at) === 0
+    minutes.sum(address, 'failed', at) === 0 &&
+    (await residents.livesHere(attempt, address, at))
 
   async function meet(attempt: Try, measure: Measure, at: number): Promise<void> {
     const { detector, finding } = measure

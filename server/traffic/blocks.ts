@@ -1,42 +1,40 @@
-import { isIP } from 'node:net'
-import ipaddr from 'ipaddr.js'
 import { AppError } from '#server/error.ts'
 import { blockUser, unblockUser } from '#server/identity/block.ts'
 import { findUser } from '#server/identity/store.ts'
 import { recordAudit, type Actor } from '#server/operator/audit.ts'
 import type { Runtime } from '#server/runtime.ts'
-import { deleteBlock, findBlock, insertBlock, moveVersion, type BlockRow } from './store.ts'
+import { deleteBlock, deleteSame, findBlock, insertBlock, moveVersion, type BlockRow } from './store.ts'
+import { readTarget, type Target } from './target.ts'
 
-export type NewBlock = {
-  effect: BlockRow['effect']
-  kind: BlockRow['kind']
-  /** An address or a network; left out for a user or an app. */
-  value?: string | undefined
-  userId?: number | undefined
-  appId?: number | undefined
+export type NewBlock = Target & {
   reason: string
   expiresAt?: Date | undefined
 }
 
 /**
- * Keeps somebody out, or always lets somebody in: effective on the next call. Blocking a user ends their sessions.
+ * Keeps somebody out, or always lets somebody in: effective on the next call. Blocking a user ends their sessions. Where the same was said before, this takes
+ * its place, so that lifting it lifts it.
  * @throws AppError invalid_request, not_found
  */
 export async function createBlock(runtime: Runtime, actor: Actor, input: NewBlock): Promise<BlockRow> {
   const now = runtime.now()
-  const value = readValue(input)
+  const value = readTarget(input)
   if (input.expiresAt && input.expiresAt <= now) throw invalid('expiresAt', 'lies in the past')
   const user = input.userId === undefined ? undefined : await findUser(runtime.db, input.userId)
   if (input.kind === 'user' && !user) throw new AppError('not_found', 'There is no such user')
+  if (user && input.appId !== undefined && input.appId !== user.appId)
+    throw invalid('appId', 'is not the app of the user')
+  // What the watch has just decided must be in the table before it can be replaced.
+  await runtime.traffic.flush()
   // Also ends the sessions; the list then says until when.
   if (input.kind === 'user' && input.effect === 'block') await blockUser(runtime, actor, user!.id, input.reason || null)
   const row = await runtime.db.transaction(async (tx) => {
+    const same = { effect: input.effect, kind: input.kind, value, appId: user?.appId ?? input.appId ?? null }
+    await tx.lock(`block ${JSON.stringify(same)}`)
+    const [replaced] = input.kind === 'user' ? [] : await deleteSame(tx, same)
     const row = await insertBlock(tx, {
-      effect: input.effect,
-      kind: input.kind,
-      value,
+      ...same,
       userId: user?.id ?? null,
-      appId: user?.appId ?? input.appId ?? null,
       reason: input.reason,
       author: actor.label,
       automatic: false,
@@ -50,6 +48,9 @@ export async function createBlock(runtime: Runtime, actor: Actor, input: NewBloc
       action: `${input.effect}.create`,
       ...(row.appId !== null && { appId: row.appId }),
       target: { kind: 'block', id: row.id, ...(value !== null && { label: value }) },
+      ...(replaced && {
+        before: { reason: replaced.reason, expiresAt: replaced.expiresAt?.toISOString() ?? null },
+      }),
       after: { kind: row.kind, value, reason: row.reason, expiresAt: row.expiresAt?.toISOString() ?? null },
     })
     return row
@@ -81,34 +82,6 @@ export async function removeBlock(runtime: Runtime, actor: Actor, id: number): P
   if (found.kind === 'user' && found.userId !== null && found.effect === 'block')
     await unblockUser(runtime, actor, found.userId)
   await runtime.traffic.reload()
-}
-
-/** An address, or a network with the bits beyond its prefix cleared, so that one network has one spelling. */
-function readValue({ kind, value, userId, appId }: NewBlock): string | null {
-  switch (kind) {
-    case 'address':
-      if (value === undefined || isIP(value) === 0) throw invalid('value', 'must be an address such as 203.0.113.7')
-      return ipaddr.process(value).toString()
-    case 'network': {
-      if (value === undefined || !ipaddr.isValidCIDR(value))
-        throw invalid('value', 'must be a CIDR network such as 203.0.113.0/24')
-      const [address, prefix] = ipaddr.parseCIDR(value)
-      const whole = address.kind() === 'ipv4' ? 8 : 16
-      if (prefix < whole)
-        throw invalid('value', `must not be wider than /${whole}: that is a good part of the Internet`)
-      const network =
-        address.kind() === 'ipv4'
-          ? ipaddr.IPv4.networkAddressFromCIDR(value)
-          : ipaddr.IPv6.networkAddressFromCIDR(value)
-      return `${network.toString()}/${prefix}`
-    }
-    case 'user':
-      if (userId === undefined) throw invalid('userId', 'names the user')
-      return null
-    case 'app':
-      if (appId === undefined) throw invalid('appId', 'names the app')
-      return null
-  }
 }
 
 const invalid = (path: string, message: string) =>

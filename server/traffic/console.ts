@@ -1,4 +1,5 @@
 import { isIP } from 'node:net'
+import { isWithin, parseNetworks, plainAddress } from '#server/http/address.ts'
 import * as z from 'zod'
 import {
   assertAhead,
@@ -19,6 +20,7 @@ import type { Runtime } from '#server/runtime.ts'
 import { createBlock, removeBlock } from './blocks.ts'
 import { answers, detectorNames, detectors, rulesFrom } from './detectors.ts'
 import { placeOf } from './place.ts'
+import { readNetwork } from './target.ts'
 import { blockItem, findingItem, showBlock, showFinding, showStop, stopItem } from './show.ts'
 import {
   findBlock,
@@ -50,6 +52,24 @@ function number(runtime: Runtime, kind: 'app' | 'usr' | 'blk', text: string | un
   return text === undefined ? undefined : (runtime.vault.ids.parse(kind, text) ?? -1)
 }
 
+/** An address or a network that somebody asks about, in any spelling: what is written of it, and whom it covers. */
+function spotOf(text: string) {
+  if (isIP(text)) {
+    const place = placeOf(plainAddress(text))
+    return {
+      ...{ place, network: undefined, values: [place.ip, place.address, place.network] },
+      holds: (ip: string) => ip === place.ip,
+    }
+  }
+  const read = readNetwork(text)
+  if ('fault' in read) return undefined
+  const range = parseNetworks([read.text])
+  return {
+    ...{ place: undefined, network: read.text, values: [read.text] },
+    holds: (ip: string) => isWithin(ip, range),
+  }
+}
+
 /** What holds in every app concerns the whole installation. */
 function assertMayBlock(operator: Operator, appId: number | undefined): void {
   if (appId === undefined) assertSeesAll(operator)
@@ -73,13 +93,13 @@ export const trafficRouter = router({
     .query(async ({ ctx, input }) => {
       const { runtime } = ctx
       await runtime.traffic.flush()
-      const place = input.ip && isIP(input.ip) ? placeOf(input.ip) : undefined
+      const spot = input.ip === undefined ? undefined : spotOf(input.ip)
       const rows = await listFindings(
         runtime.db,
         {
           appId: number(runtime, 'app', input.appId),
           detector: input.detector,
-          values: place ? [place.ip, place.address, place.network] : input.ip ? [input.ip] : undefined,
+          values: spot?.values ?? (input.ip ? [input.ip] : undefined),
           from: input.from,
           to: input.to,
           only: ctx.operator.appIds,
@@ -138,28 +158,38 @@ export const trafficRouter = router({
       await runtime.traffic.ready()
       const { q } = input
       const appId = number(runtime, 'app', input.appId)
-      const place = isIP(q) ? placeOf(q) : undefined
-      const found = place ? undefined : await resolveSearch(runtime, q)
+      const spot = spotOf(q)
+      const found = spot ? undefined : await resolveSearch(runtime, q)
       const user = found?.userIds[0] === undefined ? undefined : await findUser(runtime.db, found.userIds[0])
       const visible = user && (!operator.appIds || operator.appIds.includes(user.appId)) ? user : undefined
-      const values = place && [place.ip, place.address, place.network]
       const filter = { appId, only: operator.appIds }
-      const known = place || visible
+      const known = spot || visible
       const rows = known
-        ? await listFindings(runtime.db, { ...filter, ...(values ? { values } : { userId: visible!.id }) }, 20)
+        ? await listFindings(
+            runtime.db,
+            { ...filter, ...(spot ? { values: spot.values } : { userId: visible!.id }) },
+            20,
+          )
         : []
-      const entry = place && runtime.traffic.lists().find(place, appId ?? 'any', runtime.now().getTime())
+      const entry = spot?.place && runtime.traffic.lists().find(spot.place, appId ?? 'any', runtime.now().getTime())
+      const value = entry ? entry.value : spot?.network
       const blocks = (await listBlocks(runtime.db, filter, runtime.now(), 200)).filter((row) =>
-        place ? entry !== undefined && row.value === entry.value : visible !== undefined && row.userId === visible.id,
+        spot ? value !== undefined && row.value === value : visible !== undefined && row.userId === visible.id,
       )
       const stops = runtime.traffic
         .stops()
-        .filter((stop) => place && stop.ip === q && (!operator.appIds || operator.appIds.includes(stop.appId)))
+        .filter((stop) => spot?.holds(stop.ip) && (!operator.appIds || operator.appIds.includes(stop.appId)))
       const since = visible?.blockedAt
       return {
         verdict: since
           ? `This account is blocked since ${since.toISOString()}: ${visible.blockedReason ?? 'no reason was given'}`
-          : verdictOf(entry?.effect, stops.length, rows.length, known !== undefined),
+          : verdictOf(
+              spot?.network ? 'network' : 'address',
+              (entry ?? blocks[0])?.effect,
+              stops.length,
+              rows.length,
+              known !== undefined,
+            ),
         blocks: blocks.map((row) => showBlock(runtime, row)),
         findings: rows.map((row) => showFinding(runtime, row)),
         stops: stops
@@ -226,11 +256,17 @@ const showRules = (changed: Awaited<ReturnType<typeof listRules>>): z.infer<type
   })
 }
 
-function verdictOf(effect: 'block' | 'allow' | undefined, stops: number, findings: number, known: boolean): string {
-  if (!known) return 'Nobody is known by this; look for an address, or for what names a user'
-  if (effect === 'allow') return 'This address is on the allow-list: it is never stopped'
-  if (effect === 'block') return 'This address is blocked now'
-  if (stops > 0) return 'Not blocked now; tries from this address were stopped a while ago'
+function verdictOf(
+  what: 'address' | 'network',
+  effect: 'block' | 'allow' | undefined,
+  stops: number,
+  findings: number,
+  known: boolean,
+): string {
+  if (!known) return 'Nobody is known by this; look for an address, a network, or what names a user'
+  if (effect === 'allow') return `This ${what} is on the allow-list: it is never stopped`
+  if (effect === 'block') return `This ${what} is blocked now`
+  if (stops > 0) return `Not blocked now; tries from this ${what} were stopped a while ago`
   return findings > 0 ? 'Not stopped now; there are earlier findings' : 'Nothing stops this'
 }
 
@@ -284,7 +320,7 @@ export const blocksRouter = router({
       const appId = number(runtime, 'app', input.appId)
       const userId = number(runtime, 'usr', input.userId)
       const user = userId === undefined ? undefined : await findUser(runtime.db, userId)
-      if (input.kind === 'user') {
+      if (input.kind === 'user' && userId !== undefined) {
         if (!user) throw new AppError('not_found', 'There is no such user')
         assertSees(operator, user.appId)
       } else assertMayBlock(operator, appId)

@@ -52,7 +52,10 @@ export function createLists(entries: readonly Entry[]): Lists {
     size: entries.length,
     find(place, appId, now) {
       if (entries.length === 0) return undefined
-      return around(place).find((entry) => holds(entry, appId, now)) ?? apps.find((entry) => holds(entry, appId, now))
+      const near = around(place).find((entry) => holds(entry, appId, now))
+      if (near?.effect === 'allow' || apps.length === 0) return near
+      const whole = apps.filter((entry) => holds(entry, appId, now))
+      return whole.find(({ effect }) => effect === 'allow') ?? near ?? whole[0]
     },
   }
 }

@@ -81,6 +81,9 @@ export function showFinding({ vault }: Runtime, row: FindingRow): z.infer<typeof
 const titleOf = (detector: string): string =>
   (detectors as Record<string, { title: string }>)[detector]?.title ?? detector
 
+/** What stops tries besides detectors. */
+const titles: Record<string, string> = { block: 'Blocked address', limit: 'Rate limit' }
+
 export const stopItem = z.object({
   at: instant,
   appId: z.string().nullable(),
@@ -100,5 +103,5 @@ export const showStop = ({ vault }: Runtime, stop: Stop): z.infer<typeof stopIte
   device: stop.device,
   code: stop.code,
   detector: stop.detector,
-  title: stop.detector === 'block' ? 'Blocked address' : titleOf(stop.detector),
+  title: titles[stop.detector] ?? titleOf(stop.detector),
 })

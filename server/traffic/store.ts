@@ -1,7 +1,7 @@
 import { and, desc, eq, gt, gte, inArray, isNotNull, isNull, lt, lte, or, sql, type SQL } from 'drizzle-orm'
 import { byAge, type Place } from '#server/db/byAge.ts'
 import type { Reader, Transaction } from '#server/db/database.ts'
-import { blocks, facts, findings, trafficRules, tries } from '#server/db/schema.ts'
+import { blocks, facts, findings, identities, sessions, trafficRules, tries } from '#server/db/schema.ts'
 import { param, statement } from '#server/db/statement.ts'
 
 export type BlockRow = typeof blocks.$inferSelect
@@ -41,6 +41,25 @@ export async function insertBlock(tx: Transaction, block: Omit<BlockRow, 'id'>):
 export async function deleteBlock(tx: Transaction, id: number): Promise<BlockRow | undefined> {
   const [row] = await tx.delete(blocks).where(eq(blocks.id, id)).returning()
   return row
+}
+
+/** Takes away what says the same already; the latest of it comes first. */
+export async function deleteSame(
+  tx: Transaction,
+  { effect, kind, value, appId }: Pick<BlockRow, 'effect' | 'kind' | 'value' | 'appId'>,
+): Promise<BlockRow[]> {
+  const rows = await tx
+    .delete(blocks)
+    .where(
+      and(
+        eq(blocks.effect, effect),
+        eq(blocks.kind, kind),
+        value === null ? isNull(blocks.value) : eq(blocks.value, value),
+        appId === null ? isNull(blocks.appId) : eq(blocks.appId, appId),
+      ),
+    )
+    .returning()
+  return rows.sort((one, other) => other.id - one.id)
 }
 
 export async function findBlock(db: Reader, id: number): Promise<BlockRow | undefined> {
@@ -224,6 +243,29 @@ export async function hasSucceeded(
     .where(and(eq(place, value), gte(tries.hour, sinceHour), eq(tries.appId, appId), gt(tries.succeeded, 0)))
     .limit(1)
   return rows.length > 0
+}
+
+/** Addresses from which somebody signed in since, the latest of them. */
+export async function listPlacesOf(
+  db: Reader,
+  who: { appId: number; kind: 'telegram' | 'ton'; subjectHash: Buffer },
+  since: Date,
+): Promise<(string | null)[]> {
+  const rows = await db
+    .select({ ip: sessions.ip })
+    .from(identities)
+    .innerJoin(sessions, eq(sessions.userId, identities.userId))
+    .where(
+      and(
+        eq(identities.appId, who.appId),
+        eq(identities.kind, who.kind),
+        eq(identities.subjectHash, who.subjectHash),
+        gte(sessions.createdAt, since),
+      ),
+    )
+    .orderBy(desc(sessions.id))
+    .limit(100)
+  return rows.map(({ ip }) => ip)
 }
 
 /** The networks with the most failed and stopped tries. */

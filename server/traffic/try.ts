@@ -1,4 +1,5 @@
 import type { App } from '#server/app/app.ts'
+import type { AppError } from '#server/error.ts'
 import type { DetectorName } from './detectors.ts'
 import type { Place } from './place.ts'
 
@@ -17,6 +18,8 @@ export type Try = {
   claim?: string | undefined
   /** A solved challenge, if one came with it. */
   solution?: string | undefined
+  /** The refusal that is due because its address has made too many. */
+  over?: AppError | undefined
 }
 
 /** A try that was stopped, remembered for whoever asks why. */
@@ -27,7 +30,7 @@ export type Stop = {
   ip: string
   device: string
   code: string
-  detector: DetectorName | 'block'
+  detector: DetectorName | 'block' | 'limit'
 }
 
 /** Under what a try is counted and answered. */

@@ -50,7 +50,7 @@ export function createTraffic(
   const [minute, minutes] = [createTally(60), createTally(300)]
   const notes = createNotes(db, now, onError)
   const book = createBook(db, now, notes.unwritten, onError)
-  const residents = createResidents(db, minute)
+  const residents = createResidents(db, vault, minute)
   const measures = createMeasures({ book, notes, residents, now, answers, onError })
   const challenges = createChallenges(vault)
   const { admit, stops } = createAdmission({ book, notes, measures, residents, challenges, minutes, now })
@@ -64,9 +64,12 @@ export function createTraffic(
       return book.lists().any
     },
     refuseBlocked(ip, appId) {
-      const at = now().getTime()
-      const entry = book.lists().find(placeOf(ip), appId, at)
-      if (entry?.effect === 'block' && !entry.automatic && entry.kind !== 'app') throw blocked(entry, at)
+      const [lists, place, at] = [book.lists(), placeOf(ip), now().getTime()]
+      const entry = lists.find(place, appId, at)
+      if (entry?.effect !== 'block' || entry.automatic || entry.kind === 'app') return
+      // Whom an app always lets in is refused only once it is known that the call is for another.
+      if (appId === undefined && lists.find(place, 'any', at)?.effect === 'allow') return
+      throw blocked(entry, at)
     },
     async reload() {
       await book.reload()

@@ -15,6 +15,7 @@ export function publicBalance(wallet: Wallet, { value, at }: Recent<Balance>, no
     state: value.state,
     ton: amountOf(value.ton),
     jettons: value.jettons?.map(amountOf) ?? null,
+    jettonsLeftOut: value.jettonsLeftOut,
     asOf: at.toISOString(),
     ageSeconds: ageOf(at, now),
   }

@@ -2,12 +2,12 @@ import { Router, type RequestHandler } from 'express'
 import * as z from 'zod'
 import { readBalance } from '#server/chain/balance.ts'
 import { readHistory } from '#server/chain/history.ts'
-import { limitKey } from '#server/http/address.ts'
-import { methodNotAllowed, parse, sendJson, sendNothing, setQuota } from '#server/http/answer.ts'
-import { addressOf, authenticate, originOf } from '#server/http/authenticate.ts'
+import { methodNotAllowed, parse, sendJson, sendNothing } from '#server/http/answer.ts'
+import { authenticate, originOf } from '#server/http/authenticate.ts'
 import type { Runtime } from '#server/runtime.ts'
-import { walletProof } from '#server/ton/prove.ts'
+import { claimedAddress, walletProof } from '#server/ton/prove.ts'
 import { attempt } from '#server/traffic/attempt.ts'
+import { readTry, spendTry } from '#server/traffic/spend.ts'
 import { publicBalance, publicHistory, readPosition, withLastKnown } from './chain.ts'
 import { linkWallet } from './link.ts'
 import { unlinkWallet } from './unlink.ts'
@@ -32,11 +32,12 @@ export function walletRoutes(runtime: Runtime, body: RequestHandler[]): Router {
   })
   router.post('/v1/me/wallets', ...body, async (request, response) => {
     const { app, session } = await authenticate(runtime, request, response)
-    setQuota(response, await runtime.limits.signIn(app, limitKey(addressOf(runtime, request))))
-    const proof = parse(walletProof(request.body), request.body)
+    const origin = originOf(runtime, request)
+    const over = await spendTry(runtime, response, app, origin.ip)
+    const proof = await readTry(over, () => parse(walletProof(request.body), request.body))
     const { wallet, isNew } = await attempt(
       runtime,
-      { app, method: 'link', ...originOf(runtime, request), request },
+      { app, method: 'link', ...origin, claim: claimedAddress(proof), request, over },
       () => linkWallet(runtime, { app, userId: session.userId, proof }),
     )
     sendJson(response, publicWallet(wallet, session.identityId), isNew ? 201 : 200)

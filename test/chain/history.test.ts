@@ -122,6 +122,35 @@ test('many that share one logical time are paged by their hashes', async () => {
   expect(all).toHaveLength(30)
 })
 
+test('more at one logical time than the API tells at once end no history', async () => {
+  const world = await chainWorld()
+  const transfer = (n: number, lt: string) => ({
+    source: giver,
+    destination: world.wallet.address.toUpperCase(),
+    amount: String(n),
+    jetton_master: coin.master,
+    transaction_hash: Buffer.from(n.toString(16).padStart(64, '0'), 'hex').toString('base64'),
+    transaction_lt: lt,
+    transaction_now: 1_780_000_000,
+    transaction_aborted: false,
+  })
+  // In no order within the one time, as a hash has none.
+  const crowd = Array.from({ length: 2_500 }, (_, n) => transfer(((n * 1_237) % 2_500) + 100, '77000001'))
+  const list = [transfer(1, '77000009'), ...crowd, transfer(2, '77000000'), transfer(3, '76000000')]
+  world.api.instead = (response, path) => {
+    const { searchParams } = new URL(path, 'http://x')
+    const number = (name: string, otherwise: number) => Number(searchParams.get(name) ?? otherwise)
+    const within = list.filter((one) => Number(one.transaction_lt) <= number('end_lt', Infinity))
+    const from = number('offset', 0)
+    const jetton_transfers = within.slice(from, from + Math.min(number('limit', 10), 1_000))
+    json({ transactions: [], jetton_transfers })(response)
+  }
+  const all = await walk(world, 50)
+  expect(all).toHaveLength(list.length)
+  expect(new Set(all.map(({ hash }) => hash)).size).toBe(list.length)
+  expect([all[0], ...all.slice(-2)].map((one) => one!.lt)).toEqual(['77000009', '77000000', '76000000'])
+})
+
 test('real recorded transactions of toncenter v3 are read', async () => {
   const { response } = readVectors<{ response: { transactions: { account: string }[] } }>(
     'toncenter-v3-transactions-derived.json',

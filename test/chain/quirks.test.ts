@@ -99,6 +99,33 @@ describe('too many calls', () => {
   })
 })
 
+test.each<[string, 'v2' | 'v3', unknown]>([
+  ['of nothing, nonexist', 'v3', { accounts: [{ balance: null, status: 'nonexist' }], jetton_wallets: [] }],
+  ['of nothing, with no status', 'v3', { accounts: [{ balance: null, status: null }], jetton_wallets: [] }],
+  ['left out', 'v3', { accounts: [], jetton_wallets: null }],
+  ['below nothing, as tonlib has it', 'v2', { ok: true, result: { balance: -1, state: 'uninitialized' } }],
+  ['below nothing, as text', 'v2', { ok: true, result: { balance: '-1', state: 'uninitialized' } }],
+])('an account that was never used, with a balance %s (%s), holds nothing', async (_, version, body) => {
+  const world = await chainWorld(version)
+  world.api.instead = reply(body)
+  const answer = await balanceOf(world)
+  expect([answer.status, answer.body['state'], answer.body['ton']?.amount]).toEqual([200, 'uninitialized', '0'])
+})
+
+test('an API that is away and says until when is not asked before', async () => {
+  const world = await chainWorld('v2')
+  world.api.instead = reply('<h1>maintenance</h1>', 503, { 'retry-after': '240', 'content-type': 'text/html' })
+  const first = await balanceOf(world)
+  expect([...outcome(first), first.headers.get('retry-after')]).toEqual([...AWAY, '240'])
+  const asked = world.api.asked.length
+  world.server.clock.pass(239)
+  world.api.instead = undefined
+  expect(outcome(await balanceOf(world))).toEqual(AWAY)
+  expect(world.api.asked).toHaveLength(asked)
+  world.server.clock.pass(1)
+  expect((await balanceOf(world)).status).toBe(200)
+})
+
 describe('types that change', () => {
   const message = (owner: string, more: object = {}) => ({
     source: stranger,
@@ -214,6 +241,30 @@ describe('jettons', () => {
       decimals: 6,
       verified: false,
     })
+  })
+
+  test('a flood of worthless ones hides none of worth, also where the API tells a thousand at a time', async () => {
+    const world = await chainWorld()
+    const usdt = '0:B113A994B5024A16719F69139328EB759596C38A25F59028B146FECDC3621DFE'
+    const jettons = Array.from({ length: 2_300 }, (_, n) => `0:${n.toString(16).toUpperCase().padStart(64, '0')}`)
+    const all = [...jettons, usdt].map((jetton) => ({
+      owner: world.wallet.address.toUpperCase(),
+      jetton,
+      balance: '7',
+    }))
+    world.api.instead = (response, path) => {
+      const { searchParams } = new URL(path, 'http://x')
+      const [offset, limit] = [Number(searchParams.get('offset') ?? 0), Number(searchParams.get('limit') ?? 10)]
+      const page = all.slice(offset, offset + Math.min(limit, 1000))
+      reply({ accounts: [{ balance: '1', status: 'active' }], jetton_wallets: page })(response, path)
+    }
+    const { status, body } = await balanceOf(world)
+    expect([status, body['jettons'][0]]).toMatchObject([
+      200,
+      { master: usdt.toLowerCase(), verified: true, amount: '7' },
+    ])
+    expect(body['jettons']).toHaveLength(1_000)
+    expect(body['jettonsLeftOut']).toBe(1_301)
   })
 
   test('more than all money there is keeps every digit', async () => {

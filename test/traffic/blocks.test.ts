@@ -3,7 +3,7 @@ import { bearer, operatorToken } from '../support/operator.ts'
 import { startPair } from '../support/pair.ts'
 import { call, type Answer } from '../support/server.ts'
 import { checkSession, telegramApp } from '../support/signIn.ts'
-import { forge, manage, signIn, watched, type Watched } from '../support/traffic.ts'
+import { forge, manage, post, signIn, watched, type Watched } from '../support/traffic.ts'
 
 const outcome = (answer: Answer) => [answer.status, answer.body['code']]
 const check = (world: Watched, token: string, ip: string) =>
@@ -51,10 +51,74 @@ test.each([
   expect((await signIn(world, 1, outside)).status).toBe(200)
 })
 
-test('IPv4 in IPv6 form is the same address', async () => {
+test.each([
+  ['address', '::ffff:203.0.113.7', '203.0.113.7'],
+  ['address', '::FFFF:CB00:7107', '203.0.113.7'],
+  ['network', '::ffff:203.0.113.7/120', '203.0.113.0/24'],
+])('IPv4 in IPv6 form is the same %s: %s', async (kind, value, plain) => {
   const world = await watched()
-  await block(world, { kind: 'address', value: '::ffff:203.0.113.7' })
+  expect((await block(world, { kind, value })).body['value']).toBe(plain)
   expect(outcome(await signIn(world, 1, '203.0.113.7'))).toEqual([403, 'forbidden'])
+  expect((await signIn(world, 1, '203.0.114.7')).status).toBe(200)
+})
+
+test('the same block once more takes the place of the first, also of one that the watch made', async () => {
+  const world = await watched()
+  for (let n = 0; n < 30; n++) await forge(world, 1, '203.0.113.9')
+  const appId = world.app.publicId
+  for (const value of ['203.0.113.9', '::ffff:203.0.113.9'])
+    expect((await block(world, { kind: 'address', value, appId, reason: value })).status).toBe(201)
+  await block(world, { kind: 'address', value: '203.0.113.9', effect: 'allow', appId: appId, reason: 'other' })
+  const listed = (await manage(world, 'GET', '/blocks')).body['items'] as { id: string; reason: string }[]
+  expect(listed.map(({ reason }) => reason)).toEqual(['other', '::ffff:203.0.113.9'])
+  for (const { id } of listed) await manage(world, 'DELETE', `/blocks/${id}`)
+  expect((await signIn(world, 1, '203.0.113.9')).status).toBe(200)
+  const audit = (await manage(world, 'GET', '/audit?action=block.create')).body['items'] as { before: unknown }[]
+  expect(audit.map(({ before }) => before)).toContainEqual({ reason: '203.0.113.9', expiresAt: null })
+})
+
+test('who is allowed in one app comes in there, though blocked everywhere', async () => {
+  const world = await watched()
+  await telegramApp(world.server, { slug: 'other' })
+  await block(world, { kind: 'network', value: '203.0.113.0/24' })
+  await block(world, { effect: 'allow', kind: 'address', value: '203.0.113.7', appId: world.app.publicId })
+  const login = await signIn(world, 1, '203.0.113.7')
+  expect(login.status).toBe(200)
+  expect((await check(world, login.body['accessToken'], '203.0.113.7')).status).toBe(200)
+  expect((await signIn(world, 1, '203.0.113.8')).status).toBe(403)
+  const initData = { initData: 'whatever' }
+  expect(outcome(await post(world, '/v1/apps/other/telegram/login', '203.0.113.7', initData))).toEqual([
+    403,
+    'forbidden',
+  ])
+})
+
+test('an app that is allowed is watched by nobody, also where the watch had stopped somebody before', async () => {
+  const world = await watched()
+  for (let n = 0; n < 30; n++) await forge(world, 1, '203.0.113.9')
+  expect((await signIn(world, 1, '203.0.113.9')).status).toBe(429)
+  await block(world, { effect: 'allow', kind: 'app', appId: world.app.publicId })
+  expect((await signIn(world, 1, '203.0.113.9')).status).toBe(200)
+})
+
+test('why somebody was stopped is answered for any spelling of an address, and for a network', async () => {
+  const world = await watched()
+  await block(world, { kind: 'network', value: '203.0.113.0/24' })
+  await block(world, { kind: 'address', value: '2001:db8::7' })
+  for (const [q, value] of [
+    ['203.0.113.9', '203.0.113.0/24'],
+    ['::ffff:203.0.113.9', '203.0.113.0/24'],
+    ['203.0.113.77/24', '203.0.113.0/24'],
+    ['2001:DB8:0::7', '2001:db8::7'],
+  ]) {
+    const why = await manage(world, 'GET', `/traffic/why?q=${encodeURIComponent(q!)}`)
+    expect([why.body['verdict'], why.body['blocks']], q).toMatchObject([
+      expect.stringMatching(/blocked now/),
+      [{ value }],
+    ])
+  }
+  const free = await manage(world, 'GET', '/traffic/why?q=198.51.100.0/24')
+  expect([free.body['verdict'], free.body['blocks']]).toEqual(['Nothing stops this', []])
 })
 
 test('a block ends when it says, to the second', async () => {
@@ -131,6 +195,8 @@ test('a block that the watch made is listed, and an operator lifts it', async ()
 
 test('what is no block is refused with every fault', async () => {
   const world = await watched()
+  const userId = (await signIn(world, 1, '203.0.113.7')).body['user'].id as string
+  const other = await telegramApp(world.server, { slug: 'other' })
   for (const body of [
     { kind: 'address', value: 'nonsense' },
     { kind: 'address', value: '203.0.113.0/24' },
@@ -142,9 +208,26 @@ test('what is no block is refused with every fault', async () => {
     { kind: 'galaxy', value: 'x' },
     { kind: 'address', value: '203.0.113.7', expiresAt: '2020-01-01T00:00:00Z' },
     { kind: 'address', value: '203.0.113.7', more: 1 },
+    { kind: 'address', value: 'fe80::1%eth0' },
+    { kind: 'network', value: '010.0.0.0/8' },
+    { kind: 'network', value: '10/8' },
+    { kind: 'network', value: '203.0.113.0/024' },
+    { kind: 'network', value: '203.0.113.0/24/8' },
+    { kind: 'network', value: '::ffff:0:0/96' },
+    { kind: 'network', value: '::ffff:10.0.0.0/90' },
+    { kind: 'address', value: '203.0.113.7', userId },
+    { kind: 'user', userId, value: '203.0.113.7' },
+    { kind: 'user', userId, effect: 'allow' },
+    { kind: 'user', userId, appId: other.publicId },
+    { kind: 'user' },
+    { kind: 'app', appId: world.app.publicId, value: '203.0.113.7' },
+    { kind: 'app', appId: world.app.publicId, userId },
   ]) {
     const refused = await block(world, body)
-    expect([refused.status, refused.body['errors']]).toEqual([400, expect.any(Array)])
+    expect([refused.status, refused.body['errors']], JSON.stringify(body)).toEqual([
+      400,
+      expect.arrayContaining([{ path: expect.stringMatching(/^\w+$/), message: expect.any(String) }]),
+    ])
   }
   expect((await block(world, { kind: 'user', userId: 'usr_nobody' })).status).toBe(404)
   expect((await manage(world, 'DELETE', '/blocks/blk_nothing')).status).toBe(404)

@@ -3,7 +3,7 @@ import { changeApp } from '../../server/app/change.ts'
 import { cliActor } from '../../server/operator/audit.ts'
 import { checkSession } from '../support/signIn.ts'
 import { startServer, type Answer } from '../support/server.ts'
-import { findings, forge, nonce, post, signIn, solving, watched, type Watched } from '../support/traffic.ts'
+import { findings, forge, manage, nonce, post, signIn, solving, watched, type Watched } from '../support/traffic.ts'
 import { newWallet, signNonce, type TestWallet } from '../support/wallet.ts'
 
 /** The address of a home: a family, and one of their guests who attacks from it. */
@@ -70,20 +70,16 @@ test('who goes for the family itself from their own address loses every try; the
   expect(stopped(attacks).length).toBeGreaterThanOrEqual(240 - 20 - family.length * 10 * 2)
 })
 
-test('a guest who was never there before, and the family after a restart, come in by a challenge', async () => {
+test('a guest who was never there before comes in by a challenge, and the family after a restart as ever', async () => {
   const before = await lived()
-  await before.server.runtime.traffic.flush()
-  await before.server.stop()
-  const server = await startServer({
-    databaseUrl: before.server.runtime.config.databaseUrl,
-    now: before.server.clock.now,
-    env: { GATEHOUSE_TRUST_PROXY: '127.0.0.1/32' },
-  })
-  const world = { ...before, server }
+  const world = await restarted(before)
+  // Before any of the family has come by since.
+  for (let n = 0; n < 25; n++) await forge(world, victim, home)
+  expect((await signIn(world, victim, home)).status).toBe(428)
   const { attacks, good } = await minute(
     world,
     () => forge(world, victim, home),
-    (id) => solving((headers) => signIn(world, id, home, headers)),
+    (id) => signIn(world, id, home),
   )
   expect(refused(good)).toEqual([])
   expect(refused(attacks)).toHaveLength(240)
@@ -105,6 +101,36 @@ const withWallet = async (world: Watched, wallet: TestWallet) => {
     signedMessage: signNonce(wallet, text),
   })
 }
+
+async function restarted(before: Watched): Promise<Watched> {
+  await before.server.runtime.traffic.flush()
+  await before.server.stop()
+  const server = await startServer({
+    databaseUrl: before.server.runtime.config.databaseUrl,
+    now: before.server.clock.now,
+    env: { GATEHOUSE_TRUST_PROXY: '127.0.0.1/32' },
+  })
+  return { ...before, server }
+}
+
+test('whoever lives in a network sign in as ever after a restart too, wherever else in it somebody makes up proofs', async () => {
+  const before = await watched()
+  const [here, v6] = ['203.0.113.250', '2001:db8:5:7::1']
+  for (const [id, ip] of [
+    [1, here],
+    [3, v6],
+  ] as const)
+    expect((await signIn(before, id, ip)).status).toBe(200)
+  const world = await restarted(before)
+  for (let n = 0; n < 240; n++) await forge(world, n, `203.0.113.${n}`)
+  for (let n = 0; n < 100; n++) await forge(world, n, `2001:db8:5:${n.toString(16)}::1`)
+  // So many new addresses within a second are not all looked up.
+  world.server.clock.pass(1)
+  expect((await signIn(world, 2, '203.0.113.251')).status).toBe(428)
+  expect((await signIn(world, 1, here)).status).toBe(200)
+  // Another address of the same line.
+  expect((await signIn(world, 3, '2001:db8:5:7:aaaa::9')).status).toBe(200)
+})
 
 test('who farms nonces from there gets hardly any, and the wallets that are known there sign in as ever', async () => {
   const world = await watched()
@@ -139,4 +165,37 @@ test('who guesses codes from there is stopped, and who types their own for the f
   expect(stopped(guesses).length).toBeGreaterThanOrEqual(45)
   expect((await type(member, '123456')).body['code']).toBe('code_invalid')
   expect((await checkSession(world.server, member.body['accessToken'] as string)).status).toBe(200)
+})
+
+test('who uses up the limit of their address keeps out strangers and themselves, not those who live there', async () => {
+  const world = await lived()
+  await changeApp(world.server.runtime, cliActor, world.app.id, { rateLimits: { signInPerAddress: 100 } })
+  // What is no proof at all, which no detector looks at.
+  for (let n = 0; n < 101; n++) await post(world, '/v1/apps/quest/telegram/login', home, { initData: '' })
+  for (const id of family) expect((await signIn(world, id, home)).status).toBe(200)
+  const refused = await signIn(world, 99, home)
+  expect([refused.status, refused.body['code'], refused.headers.get('ratelimit')]).toEqual([
+    429,
+    'rate_limited',
+    expect.stringMatching(/r=0;/),
+  ])
+  expect((await post(world, '/v1/apps/quest/telegram/login', home, { initData: 7 })).status).toBe(429)
+  // Nobody needs more than ten tries a minute; more are somebody else's in their name.
+  const many: number[] = []
+  for (let n = 0; n < 12; n++) many.push((await signIn(world, family[0]!, home)).status)
+  expect(many.filter((status) => status === 200).length).toBeLessThan(10)
+  expect(many.at(-1)).toBe(429)
+  expect((await signIn(world, family[1]!, home)).status).toBe(200)
+  // The next one over is somebody else, and the same people elsewhere are no residents.
+  expect((await signIn(world, 99, '192.0.2.45')).status).toBe(200)
+  const why = await manage(world, 'GET', `/traffic/why?q=${home}`)
+  expect(why.body['stops'][0]).toMatchObject({ detector: 'limit', title: 'Rate limit', code: 'rate_limited' })
+})
+
+test('a limit below what one person needs holds for who lives there too', async () => {
+  const world = await lived()
+  await changeApp(world.server.runtime, cliActor, world.app.id, { rateLimits: { signInPerAddress: 3 } })
+  const statuses: number[] = []
+  for (let n = 0; n < 5; n++) statuses.push((await signIn(world, family[0]!, home)).status)
+  expect(statuses).toEqual([200, 200, 200, 429, 429])
 })

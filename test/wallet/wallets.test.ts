@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { bearer, operatorToken } from '../support/operator.ts'
 import { checkSession, signInWithTelegram, telegramApp } from '../support/signIn.ts'
 import { call, startServer, type Answer, type TestServer } from '../support/server.ts'
 import { connectProof, nonceProof, signInWithWallet } from '../support/tonLogin.ts'
@@ -71,6 +72,24 @@ test('a wallet bound to testnet says so in an app for both networks', async () =
   const token = (await signInWithTelegram(server, quest)).body['accessToken']
   const linked = await link(server, token, await nonceProof(server, quest, newWallet('V5R1testnet')))
   expect(linked.body).toMatchObject({ network: '-3', friendly: expect.stringMatching(/^0Q/) })
+})
+
+test.each([
+  ['of an app on testnet', ['-3'], 'V4R2', '0Q'],
+  ['bound to testnet in an app for both', ['-239', '-3'], 'V5R1testnet', '0Q'],
+  ['of an app on mainnet', ['-239'], 'V4R2', 'UQ'],
+] as const)('operators see the address of a wallet %s as the wallet shows it', async (_, chains, version, begins) => {
+  const server = await startServer()
+  const quest = await telegramApp(server, { slug: 'quest', ton: { chains: [...chains] } })
+  const wallet = newWallet(version)
+  const { body } = await signInWithWallet(server, quest, wallet)
+  const headers = bearer(await operatorToken(server))
+  const seen = await call(server, 'GET', `/api/v1/users/${body['user'].id}`, { headers })
+  expect(seen.body['identities']).toMatchObject([
+    { subject: wallet.address, friendly: expect.stringMatching(new RegExp(`^${begins}[\\w-]{46}$`)) },
+  ])
+  // Lists go by the app's network.
+  expect(seen.body['user'].label).toMatch(chains.length === 1 ? new RegExp(`^${begins}`) : /^UQ/)
 })
 
 test('a wallet of another account is never moved, and the way to join the two is named', async () => {
@@ -218,4 +237,20 @@ test('an export names every wallet', async () => {
   await link(server, token, await nonceProof(server, quest, wallet))
   const exported = (await call(server, 'GET', '/v1/me/export', { token })).body
   expect(exported['wallets']).toMatchObject([{ address: wallet.address, publicKey: wallet.publicKey.toString('hex') }])
+})
+
+test('an address that cannot be read is named among the faults, wherever it was sent', async () => {
+  const server = await startServer()
+  const quest = await app(server)
+  const token = (await signInWithTelegram(server, quest)).body['accessToken']
+  const fault = { errors: [{ path: 'address', message: expect.stringMatching(/^The address/) }] }
+  for (const address of ['abc', `0:${'g'.repeat(64)}`, `1:${'a'.repeat(64)}`, `EQ${'A'.repeat(46)}`]) {
+    for (const answer of [
+      await unlink(server, token, address),
+      await call(server, 'GET', `/v1/me/wallets/${encodeURIComponent(address)}/balance`, { token }),
+      await call(server, 'POST', `/v1/apps/${quest.slug}/ton/nonce`, { body: { address } }),
+      await link(server, token, { ...(await nonceProof(server, quest, newWallet())), address }),
+    ])
+      expect([answer.status, answer.body], address).toMatchObject([400, fault])
+  }
 })

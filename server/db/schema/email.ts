@@ -55,6 +55,10 @@ export const emails = table(
   (mail) => [
     index('emails_due').on(mail.nextAt, mail.id).where(sql.raw(`status = 'queued'`)),
     index('emails_sending').on(mail.leasedUntil).where(sql.raw(`status = 'sending'`)),
+    index('emails_created').on(mail.createdAt),
+    index('emails_status').on(mail.status, mail.id),
+    index('emails_app_status').on(mail.appId, mail.status, mail.id),
+    index('emails_kind').on(mail.kind, mail.id),
     index('emails_app').on(mail.appId, mail.id),
     index('emails_user').on(mail.userId),
     index('emails_to').on(mail.toHash, mail.id),

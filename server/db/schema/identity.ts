@@ -18,6 +18,10 @@ export const users = table(
   },
   (user) => [
     index('users_app').on(user.appId, user.id),
+    index('users_created').on(user.createdAt),
+    // Few: each order has its own, for SQLite takes no part of one.
+    index('users_blocked').on(user.id).where(isNotNull(user.blockedAt)),
+    index('users_app_blocked').on(user.appId, user.id).where(isNotNull(user.blockedAt)),
     index('users_email').on(user.emailHash).where(isNotNull(user.emailHash)),
   ],
 )

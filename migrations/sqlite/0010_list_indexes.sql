@@ -1,0 +1,7 @@
+CREATE INDEX `users_created` ON `users` (`created_at`);--> statement-breakpoint
+CREATE INDEX `users_blocked` ON `users` (`id`) WHERE "users"."blocked_at" is not null;--> statement-breakpoint
+CREATE INDEX `users_app_blocked` ON `users` (`app_id`,`id`) WHERE "users"."blocked_at" is not null;--> statement-breakpoint
+CREATE INDEX `emails_created` ON `emails` (`created_at`);--> statement-breakpoint
+CREATE INDEX `emails_status` ON `emails` (`status`,`id`);--> statement-breakpoint
+CREATE INDEX `emails_app_status` ON `emails` (`app_id`,`status`,`id`);--> statement-breakpoint
+CREATE INDEX `emails_kind` ON `emails` (`kind`,`id`);
