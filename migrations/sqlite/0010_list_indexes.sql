@@ -4,4 +4,6 @@ CREATE INDEX `users_app_blocked` ON `users` (`app_id`,`id`) WHERE "users"."block
 CREATE INDEX `emails_created` ON `emails` (`created_at`);--> statement-breakpoint
 CREATE INDEX `emails_status` ON `emails` (`status`,`id`);--> statement-breakpoint
 CREATE INDEX `emails_app_status` ON `emails` (`app_id`,`status`,`id`);--> statement-breakpoint
-CREATE INDEX `emails_kind` ON `emails` (`kind`,`id`);
+CREATE INDEX `emails_kind` ON `emails` (`kind`,`id`);--> statement-breakpoint
+-- A log from before the hash of its newest entry was kept apart gets it here, once.
+INSERT INTO `facts` (`key`, `value`) SELECT 'audit_head', `hash` FROM `audit_log` ORDER BY `id` DESC LIMIT 1;
