@@ -10,11 +10,14 @@ import { tokenInfoRequest } from './request.ts'
 import { upstreamOf } from './upstream.ts'
 
 /** What a tokenInfoURL says of a token. */
-export type TokenInfo =
+type Said =
   | { kind: 'claims'; claims: Record<string, unknown> }
   /** It answered, and did not vouch for the token. */
   | { kind: 'refused'; status: number }
   | { kind: 'failed'; code: UpstreamCode; reason: string; retryAfter?: number }
+
+/** The same with whether the claims held when they came. */
+export type TokenInfo = Exclude<Said, { kind: 'claims' }> | (Extract<Said, { kind: 'claims' }> & { held: boolean })
 
 type UpstreamCode = 'sso_upstream_failed' | 'sso_upstream_unavailable' | 'sso_upstream_timeout'
 
@@ -45,7 +48,7 @@ export function askTokenInfo(runtime: Runtime, app: App, token: string): Promise
   memory.set(key, entry)
   if (memory.size > MOST_REMEMBERED) memory.delete(memory.keys().next().value!)
   void entry.info.then((info) => {
-    const keep = remembered(runtime, app, info)
+    const keep = remembered(info)
     entry.until = runtime.now().getTime() + keep
     if (keep === 0 && memory.get(key) === entry) memory.delete(key)
   })
@@ -53,13 +56,10 @@ export function askTokenInfo(runtime: Runtime, app: App, token: string): Promise
 }
 
 /** Milliseconds an answer stands. A server that fails says nothing of the token. */
-function remembered(runtime: Runtime, app: App, info: TokenInfo): number {
-  if (info.kind === 'claims') return holds(runtime, app, info.claims) ? ACCEPTED_MS : REFUSED_MS
+function remembered(info: TokenInfo): number {
+  if (info.kind === 'claims') return info.held ? ACCEPTED_MS : REFUSED_MS
   return info.kind === 'refused' && info.status >= 400 && info.status < 500 && info.status !== 429 ? REFUSED_MS : 0
 }
-
-const holds = (runtime: Runtime, app: App, claims: Record<string, unknown>): boolean =>
-  checkClaims(claims, expectedOf(app, runtime.now())).subject !== undefined
 
 /** What the claims of this app's users are held against. */
 export function expectedOf(app: App, now: Date) {
@@ -84,28 +84,32 @@ async function ask(runtime: Runtime, app: App, token: string): Promise<TokenInfo
   upstream.inFlight++
   const answer = await runtime.outbound.request(tokenInfoRequest(app, app.settings.sso.tokenInfoUrl!, token))
   upstream.inFlight--
-  const info = 'fault' in answer ? failed(answer.fault, answer.reason) : read(answer)
   const now = runtime.now()
+  const said = 'fault' in answer ? failed(answer.fault, answer.reason) : read(answer)
+  const info =
+    said.kind === 'claims'
+      ? { ...said, held: checkClaims(said.claims, expectedOf(app, now)).subject !== undefined }
+      : said
   // A status other than 200 refuses the token and is no failure, so that nobody switches an app's sign-in off with tokens its server stumbles over.
   if (info.kind === 'failed') noteFailure(breaker, now.getTime())
   else noteSuccess(breaker)
-  noteCall(health, now, outcomeOf(runtime, app, info), answer.timings.total)
+  noteCall(health, now, outcomeOf(info), answer.timings.total)
   return info
 }
 
 /** How a call went, as operators see it: a server that answers 5xx is not well, whatever that means for the token. */
-function outcomeOf(runtime: Runtime, app: App, info: TokenInfo): CallOutcome {
-  if (info.kind === 'claims') return holds(runtime, app, info.claims) ? 'accepted' : 'refused'
+function outcomeOf(info: TokenInfo): CallOutcome {
+  if (info.kind === 'claims') return info.held ? 'accepted' : 'refused'
   return info.kind === 'refused' && info.status < 500 ? 'refused' : 'failed'
 }
 
-function failed(fault: FaultCode, reason: string): TokenInfo {
+function failed(fault: FaultCode, reason: string): Exclude<Said, { kind: 'claims' }> {
   const late = fault === 'timed_out' || fault === 'connect_timeout'
   return { kind: 'failed', code: late ? 'sso_upstream_timeout' : 'sso_upstream_failed', reason }
 }
 
 /** Reads an answer: only status 200 with a JSON object vouches for anything. */
-export function read(answer: Pick<OutboundAnswer, 'status' | 'headers' | 'body'>): TokenInfo {
+export function read(answer: Pick<OutboundAnswer, 'status' | 'headers' | 'body'>): Said {
   if (answer.status !== 200) return { kind: 'refused', status: answer.status }
   const encoding = answer.headers['content-encoding']
   if (encoding !== undefined && encoding !== 'identity')
