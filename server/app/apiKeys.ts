@@ -5,7 +5,7 @@ import { isWithin, parseNetworks } from '#server/http/address.ts'
 import type { Runtime } from '#server/runtime.ts'
 import { hashSecret, proveOpaque, withSecret } from '#server/secret/opaque.ts'
 import { appAt, findByKey, type App } from './app.ts'
-import { findApiKey, insertApiKey, touchApiKey, type ApiKeyRow } from './store.ts'
+import { findApiKey, insertApiKey, touchApiKey, type ApiKeyRow, type FoundApiKey } from './store.ts'
 
 /** What an API key may be used for. */
 export const apiKeyScopes = [
@@ -72,7 +72,7 @@ export function proveApiKey(runtime: Runtime, key: string): ReturnType<typeof fi
     'sk',
     key,
     (id) => findApiKey(runtime.db, id),
-    ({ key }) => key.tokenHash,
+    ({ key }) => Buffer.from(key.hash, 'hex'),
   )
 }
 
@@ -82,8 +82,8 @@ async function byKey(runtime: Runtime, key: string, scope: ApiKeyScope): Promise
   const { key: row, appVersion } = found
   const now = runtime.now()
   if (row.expiresAt && now >= row.expiresAt) throw refused()
-  if (!(JSON.parse(row.scopes) as string[]).includes(scope))
-    throw new AppError('forbidden', `This API key lacks the scope ${scope}`)
+  // A JSON list of words, so each stands there in its quotes.
+  if (!row.scopes.includes(`"${scope}"`)) throw new AppError('forbidden', `This API key lacks the scope ${scope}`)
   const app = await appAt(runtime, row.appId, appVersion)
   if (!app) throw refused()
   noteUse(runtime, row, now)
@@ -91,7 +91,7 @@ async function byKey(runtime: Runtime, key: string, scope: ApiKeyScope): Promise
 }
 
 /** `lastUsedAt` is for people, so a minute is exact enough and no call waits for it. */
-function noteUse(runtime: Runtime, row: ApiKeyRow, now: Date): void {
+function noteUse(runtime: Runtime, row: FoundApiKey['key'], now: Date): void {
   if (row.lastUsedAt && now.getTime() - row.lastUsedAt.getTime() < 60_000) return
   let written = lastUses.get(runtime)
   if (!written) lastUses.set(runtime, (written = new Map<number, number>()))

@@ -2,6 +2,7 @@ import { and, asc, count, eq, gt, isNull, or, sql } from 'drizzle-orm'
 import { byAge, type Place } from '#server/db/byAge.ts'
 import type { Reader, Transaction } from '#server/db/database.ts'
 import { apiKeys, apps, sessions } from '#server/db/schema.ts'
+import { hexOf } from '#server/db/bytes.ts'
 import { param, statement } from '#server/db/statement.ts'
 
 export type AppRow = typeof apps.$inferSelect
@@ -113,15 +114,28 @@ const keyById = statement(
   'api_key_by_id',
   (db) =>
     db
-      .select({ key: apiKeys, appVersion: apps.version })
+      .select({
+        key: {
+          id: apiKeys.id,
+          appId: apiKeys.appId,
+          name: apiKeys.name,
+          hash: hexOf(apiKeys.tokenHash),
+          scopes: apiKeys.scopes,
+          lastUsedAt: apiKeys.lastUsedAt,
+          expiresAt: apiKeys.expiresAt,
+        },
+        appVersion: apps.version,
+      })
       .from(apiKeys)
       .innerJoin(apps, eq(apps.id, apiKeys.appId))
       .where(eq(apiKeys.id, param(apiKeys.id, 'id'))),
   { oftenSame: true },
 )
 
+export type FoundApiKey = Awaited<ReturnType<typeof keyById>>[number]
+
 /** A key with the version of its app. */
-export async function findApiKey(db: Reader, id: number): Promise<{ key: ApiKeyRow; appVersion: number } | undefined> {
+export async function findApiKey(db: Reader, id: number): Promise<FoundApiKey | undefined> {
   const [row] = await keyById(db, { id })
   return row
 }

@@ -1,9 +1,10 @@
 import type { App } from '#server/app/app.ts'
+import { spelled } from '#server/db/bytes.ts'
 import type { Reader, Transaction } from '#server/db/database.ts'
 import type { Runtime } from '#server/runtime.ts'
 import { newKey, openOnce, openPersonal, sealerOf, type Keeper, type Seal } from '#server/personal/seal.ts'
 import { sealUnder, type Vault } from '#server/secret/vault.ts'
-import { profileOf } from './profileOf.ts'
+import { profileOf, rememberProfile } from './profileOf.ts'
 import type { Profile, Proof } from './proof.ts'
 import {
   adoptProfile,
@@ -52,7 +53,9 @@ export async function findOrCreate(
 
   const own = newKey(runtime)
   const seal = (text: string, place: string) => sealUnder(own.key, text, place)
-  const userId = await insertUser(tx, { appId: app.id, ...profileRow(vault, proof.profile, seal), createdAt: now })
+  const row = profileRow(vault, proof.profile, seal)
+  const userId = await insertUser(tx, { appId: app.id, ...row, createdAt: now })
+  rememberProfile(runtime, userId, row.profileSealed, proof.profile)
   await own.save(tx, userId)
   const identityId = await writeIdentity(runtime, tx, { ...key, userId }, { proof, seal, now })
   return { userId, identityId, blockedAt: null, createdAt: now, isNew: true, profile: proof.profile }
@@ -77,13 +80,20 @@ async function writeIdentity(
   key: IdentityKey & { userId: number },
   { proof, seal, now }: { proof: Proof; seal: Seal; now: Date },
 ): Promise<number> {
+  const row = sealDetails(keeper.vault, proof, seal)
   const id = await insertIdentity(tx, {
     ...key,
     subjectSealed: seal(proof.subject, 'identities.subject'),
-    ...sealDetails(keeper.vault, proof, seal),
+    ...row,
     publicKey: proof.publicKey ?? null,
     createdAt: now,
   })
+  // A wallet's are asked for when it signs in again. The hash is of what they say: no rolled back transaction makes them untrue.
+  if (key.kind === 'ton')
+    keeper.personalKeys.opened.add(nameOf(id, spelled(row.detailsHash)), {
+      profile: proof.profile,
+      details: proof.details ?? {},
+    } satisfies Details)
   // A handle belongs to its address: whoever comes to own the wallet owns the handle with it.
   if (key.kind === 'ton')
     for (const { id: handle, dataSealed } of await listOwned(tx, { appId: key.appId, address: proof.subject })) {
@@ -101,15 +111,18 @@ async function refresh(keeper: Keeper, tx: Transaction, known: FoundIdentity, pr
   const { vault } = keeper
   const before = await profileOf(keeper, tx, known)
   let profile = before
-  if (!sameHex(known.detailsHash, proof.known?.detailsHash || detailsHash(vault, proof).toString('hex'))) {
+  if (known.detailsHash !== (proof.known?.detailsHash || spelled(detailsHash(vault, proof)))) {
     const { profile: brought } = await openDetails(keeper, tx, await findSealedDetails(tx, known.id))
     await updateIdentity(tx, known.id, {
       ...sealDetails(vault, proof, await sealerOf(keeper, tx, known.userId)),
       ...(proof.publicKey && { publicKey: proof.publicKey }),
     })
     profile = mergeProfile(before, brought, proof.profile)
-    if (JSON.stringify(profile) !== JSON.stringify(before))
-      await updateUser(tx, known.userId, await sealProfile(keeper, tx, known.userId, profile))
+    if (JSON.stringify(profile) !== JSON.stringify(before)) {
+      const row = await sealProfile(keeper, tx, known.userId, profile)
+      await updateUser(tx, known.userId, row)
+      rememberProfile(keeper, known.userId, row.profileSealed, profile)
+    }
   }
   return {
     userId: known.userId,
@@ -120,9 +133,6 @@ async function refresh(keeper: Keeper, tx: Transaction, known: FoundIdentity, pr
     profile,
   }
 }
-
-/** Engines spell hexadecimal with large or small letters (db/bytes.ts). */
-const sameHex = (stored: string | null, given: string) => stored?.toLowerCase() === given.toLowerCase()
 
 /** `now` with each field that still is what the last login brought replaced by what this login brings. */
 function mergeProfile(now: Profile, brought: Profile, brings: Profile): Profile {
@@ -190,11 +200,10 @@ function sealDetails(vault: Vault, proof: Proof, seal: Seal) {
 }
 
 /** What an identity's latest proof said: of the person (`profile`), and of itself. */
-export async function openDetails(
-  keeper: Keeper,
-  db: Reader,
-  sealed: Buffer | null,
-): Promise<{ profile: Profile; details: Record<string, string | boolean> }> {
+type Details = { profile: Profile; details: Record<string, string | boolean> }
+
+/** @throws Error when it cannot be opened (`openPersonal`) */
+export async function openDetails(keeper: Keeper, db: Reader, sealed: Buffer | null): Promise<Details> {
   if (!sealed) return { profile: {}, details: {} }
   const text = await openPersonal(keeper, db, sealed, 'identities.details')
   const { profile, ...details } = JSON.parse(text) as { profile?: Profile } & Record<string, string | boolean>
@@ -204,8 +213,10 @@ export async function openDetails(
 /** The same of an identity that was looked up; the keyed hash of it tells whether it was opened lately. */
 export async function detailsOf(keeper: Keeper, db: Reader, { id, detailsHash }: FoundIdentity) {
   const open = async () => openDetails(keeper, db, await findSealedDetails(db, id))
-  return detailsHash ? openOnce(keeper, `${id} ${detailsHash}`, open) : open()
+  return detailsHash ? openOnce(keeper, nameOf(id, detailsHash), open) : open()
 }
+
+const nameOf = (identityId: number, hash: string) => `details ${identityId} ${hash}`
 
 /** What an identity was proved to be. */
 export const openSubject = (keeper: Keeper, db: Reader, sealed: Buffer): Promise<string> =>

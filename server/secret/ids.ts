@@ -34,7 +34,7 @@ export type Ids = {
 const ALPHABET = '0123456789abcdefghjkmnpqrstvwxyz' // Crockford's base 32: no i, l, o, u
 const VALUES = new Map([...ALPHABET].map((character, value) => [character, value]))
 const LENGTH = 26
-const MOST_SEALED = 50_000
+const MOST_SEALED = 20_000
 
 /**
  * Integer keys inside, sealed ids outside: one AES block holds the kind (4 bytes), a counter (4) and the number (8), so that
@@ -64,18 +64,19 @@ export function ids(key: KeyObject): Ids {
   }
 
   // The same few thousand users and sessions are named over and over.
-  let sealed = new Map<string, string>()
+  const sealed = new Map<IdKind, Map<number, string>>()
 
   return {
     block,
     readBlock,
     seal(kind, id) {
-      const name = kind + id
-      let text = sealed.get(name)
+      let ofKind = sealed.get(kind)
+      if (!ofKind) sealed.set(kind, (ofKind = new Map<number, string>()))
+      let text = ofKind.get(id)
       if (text === undefined) {
         text = `${kind}_${encode(block(kind, id))}`
-        if (sealed.size >= MOST_SEALED) sealed = new Map()
-        sealed.set(name, text)
+        if (ofKind.size >= MOST_SEALED) ofKind.clear()
+        ofKind.set(id, text)
       }
       return text
     },
