@@ -40,17 +40,18 @@ export async function benchWebhooks(options: { quick: boolean; postgres: boolean
     const cpu = (use: Record<string, any>) => (use['cpu'].user + use['cpu'].system) as number
     console.log(`  ${((cpu(after) - cpu(before)) / backlog).toFixed(0)} µs of CPU a delivery in the server`)
 
-    await ask(target.child, { settle: true })
-    // Connections are opened and statements prepared in a round that does not count.
-    await latency(target, sink, 1_000)
-    // So many that the time-outs of the dead endpoint, after 15 s, fall into them.
-    const rounds = () => middleOf(() => latency(target, sink, 1_000), options.quick ? 1 : 7)
+    // Two rounds first that do not count: connections are opened, statements prepared, and the disk is done with what was filled in. The others are so many
+    // that the time-outs of the dead endpoint, after 15 s, fall into them.
+    const rounds = async () => {
+      await ask(target.child, { settle: true })
+      for (let n = 0; n < 2; n++) await latency(target, sink, 1_000)
+      return middleOf(() => latency(target, sink, 1_000), options.quick ? 1 : 7)
+    }
     const alone = await rounds()
     note('event to first byte, p99', alone, 'ms', 'under 100', alone < 100)
     await ask(target.child, { endpoint: { url: `${sink.url}/dead`, types: ['txn.swap'] } })
     await ask(target.child, { fill: { type: 'txn.swap', count: 10_000 } })
     await sink.until('/dead', 1)
-    await ask(target.child, { settle: true })
     const beside = await rounds()
     const moved = Math.round((beside / alone - 1) * 100)
     note('p99 beside a dead endpoint with 10,000 waiting moves by', moved, '%', 'under 20', moved < 20)

@@ -60,8 +60,9 @@ async function answer(asked: Asked): Promise<Record<string, unknown>> {
   if (asked.pause) await changeEndpoint(runtime, cliActor, await app(), asked.pause, { state: 'paused' })
   if (asked.fill) await fill(asked.fill)
   if (asked.start) runtime.outbox.start()
-  // What the rounds would otherwise meet once, in whichever of them the server's own minute comes.
-  if (asked.settle) await (runtime.db.shared as Pool | undefined)?.query('vacuum analyze')
+  // What filling leaves for later would fall into some of the rounds and not into others.
+  if (asked.settle)
+    for (const work of ['vacuum analyze', 'checkpoint']) await (runtime.db.shared as Pool | undefined)?.query(work)
   return { cpu: process.cpuUsage() }
 }
 
