@@ -12,9 +12,12 @@ export type PersonalKeys = {
   remains: boolean
 }
 
+/** Profiles and what proofs said of as many people as a busy hour brings: half a kilobyte each. */
+const MOST_OPENED = 50_000
+
 export const createPersonalKeys = (): PersonalKeys => ({
   byTag: createRemembered(),
   byUser: createRemembered(),
-  opened: createRemembered(),
+  opened: createRemembered(MOST_OPENED),
   remains: false,
 })
