@@ -7,19 +7,14 @@ import type { Attempt, Lane, OpenLane } from './lane.ts'
 import {
   claimDeliveries,
   eventsOf,
-  hasOrphans,
   holdPending,
-  insertWorker,
   isLaneSending,
   listDueLanes,
-  livingWorkers,
   releaseClaimed,
-  removeWorker,
-  renewWorker,
-  reviveOrphans,
   type Claimed,
   type ClaimedEvent,
 } from './store.ts'
+import { hasOrphans, insertWorker, livingWorkers, removeWorker, renewWorker, reviveOrphans } from './workerStore.ts'
 
 /** A worker that has not been heard of for this long has died. */
 const LIFE_MS = 10_000

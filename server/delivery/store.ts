@@ -1,7 +1,7 @@
-import { and, asc, eq, inArray, lt, notInArray, sql, type Column } from 'drizzle-orm'
+import { and, asc, eq, inArray, lt, sql, type Column } from 'drizzle-orm'
 import { unclaimed } from '#server/db/claim.ts'
 import type { Reader, Transaction } from '#server/db/database.ts'
-import { attempts, deliveries, events, laneHours, laneSequences, outboxWorkers } from '#server/db/schema.ts'
+import { attempts, deliveries, events, laneHours, laneSequences } from '#server/db/schema.ts'
 import { byLength, inExactPieces, inPieces, place, places } from '#server/db/lengths.ts'
 import { orNull, param, statement } from '#server/db/statement.ts'
 
@@ -10,7 +10,7 @@ export type AttemptRow = typeof attempts.$inferSelect
 
 // Statuses are spelled as literals wherever an index is made for some of them only (db/schema/delivery.ts).
 const isPending = sql`${deliveries.status} = 'pending'`
-const isSending = sql`${deliveries.status} = 'sending'`
+export const isSending = sql`${deliveries.status} = 'sending'`
 
 const insertion = statement('delivery_insert', (db) =>
   db
@@ -288,21 +288,6 @@ export async function addToHour(tx: Transaction, row: typeof laneHours.$inferIns
   await hours(tx, row)
 }
 
-export async function insertWorker(tx: Transaction, aliveUntil: Date): Promise<number> {
-  const [row] = await tx.insert(outboxWorkers).values({ aliveUntil }).returning({ id: outboxWorkers.id })
-  return row!.id
-}
-
-/** Says that a worker lives; false when it was taken for dead meanwhile. */
-export async function renewWorker(tx: Transaction, id: number, aliveUntil: Date): Promise<boolean> {
-  const rows = await tx
-    .update(outboxWorkers)
-    .set({ aliveUntil })
-    .where(eq(outboxWorkers.id, id))
-    .returning({ id: outboxWorkers.id })
-  return rows.length > 0
-}
-
 /** Whether any worker is sending something of a lane. */
 export async function isLaneSending(db: Reader, lane: number): Promise<boolean> {
   const rows = await db
@@ -320,54 +305,6 @@ export async function releaseClaimed(tx: Transaction, worker: number, ids: numbe
     .update(deliveries)
     .set({ status: 'pending', worker: null })
     .where(and(inArray(deliveries.id, ids), eq(deliveries.worker, worker), isSending))
-}
-
-/** Gives back what a worker has not sent, and forgets it. */
-export async function removeWorker(tx: Transaction, id: number): Promise<void> {
-  await tx
-    .update(deliveries)
-    .set({ status: 'pending', worker: null })
-    .where(and(eq(deliveries.worker, id), isSending))
-  await tx.delete(outboxWorkers).where(eq(outboxWorkers.id, id))
-}
-
-/** Whether something is being sent by a worker that has died. */
-export async function hasOrphans(db: Reader, now: Date): Promise<boolean> {
-  const living = db
-    .select({ id: outboxWorkers.id })
-    .from(outboxWorkers)
-    .where(sql`${outboxWorkers.aliveUntil} >= ${sql.param(now, outboxWorkers.aliveUntil)}`)
-  const rows = await db
-    .select({ id: deliveries.id })
-    .from(deliveries)
-    .where(and(isSending, notInArray(deliveries.worker, living)))
-    .limit(1)
-  return rows.length > 0
-}
-
-/** Lets what dead workers were sending be sent again, at once and without counting a try; returns how many. */
-export async function reviveOrphans(tx: Transaction, now: Date): Promise<number> {
-  await tx.delete(outboxWorkers).where(lt(outboxWorkers.aliveUntil, now))
-  const living = tx.select({ id: outboxWorkers.id }).from(outboxWorkers)
-  const rows = await tx
-    .update(deliveries)
-    .set({ status: 'pending', worker: null })
-    .where(and(isSending, notInArray(deliveries.worker, living)))
-    .returning({ id: deliveries.id })
-  return rows.length
-}
-
-const alive = statement('workers_alive', (db) =>
-  db
-    .select({ id: outboxWorkers.id })
-    .from(outboxWorkers)
-    .where(sql`${outboxWorkers.aliveUntil} >= ${param(outboxWorkers.aliveUntil, 'now')}`)
-    .orderBy(asc(outboxWorkers.id)),
-)
-
-/** The workers that send at this moment, in the order of their numbers. */
-export async function livingWorkers(db: Reader, now: Date): Promise<number[]> {
-  return (await alive(db, { now })).map(({ id }) => id)
 }
 
 /** Holds what waits in a lane, some thousands a call; returns how many. */
