@@ -19,6 +19,10 @@ export const sessions = table(
     method: text({ enum: ['telegram', 'ton', 'sso'] }).notNull(),
     ip: text(),
     userAgent: text(),
+    // What kind of device the user agent says it is, as a number (origin/device.ts), and where the address is: ISO 3166-1 alpha-2. Null is unknown, and so
+    // are both for sessions from before they were noted: to work them out later would tell of another day's geography, and no row need be rewritten.
+    device: integer(),
+    country: text(),
     createdAt: instant().notNull(),
     lastActiveAt: instant().notNull(),
     // Minutes since the epoch of lastActiveAt: indexed in its place, because a touch within the same minute then leaves every index alone.
@@ -39,9 +43,13 @@ export const sessions = table(
     index('sessions_user').on(session.userId, session.id),
     index('sessions_app').on(session.appId, session.id),
     index('sessions_ip').on(session.ip, session.id),
+    // Few values, each followed by the row's number: a login writes at the end of one of them, and a list is read in its order.
+    index('sessions_device').on(session.device, session.id),
+    index('sessions_country').on(session.country, session.id),
     index('sessions_created').on(session.createdAt),
     index('sessions_ended').on(session.endedAt).where(isNotNull(session.endedAt)),
-    index('sessions_active').on(session.activeMinute),
+    // What lists are narrowed to stands beside the order they are read in: what does not fit is passed over without a look at its row.
+    index('sessions_active').on(session.activeMinute, session.appId, session.method, session.device, session.country),
     index('sessions_reason').on(session.endReason, session.id).where(isNotNull(session.endReason)),
   ],
 )
