@@ -107,6 +107,8 @@ const insertion = statement('session_insert', (db) =>
       method: sql.placeholder('method'),
       ip: sql.placeholder('ip'),
       userAgent: sql.placeholder('userAgent'),
+      device: sql.placeholder('device'),
+      country: sql.placeholder('country'),
       createdAt: sql.placeholder('createdAt'),
       lastActiveAt: sql.placeholder('createdAt'),
       activeMinute: sql.placeholder('activeMinute'),
@@ -126,6 +128,8 @@ export type NewSession = Pick<
   | 'method'
   | 'ip'
   | 'userAgent'
+  | 'device'
+  | 'country'
   | 'createdAt'
   | 'expiresAt'
   | 'refreshHash'

@@ -15,7 +15,7 @@ import {
 } from '#server/http/authenticate.ts'
 import { readForm, type Form } from '#server/http/form.ts'
 import type { Runtime } from '#server/runtime.ts'
-import type { Origin } from '#server/session/open.ts'
+import type { Origin } from '#server/origin/origin.ts'
 import { introspect } from './introspect.ts'
 import { refresh } from './refresh.ts'
 import { revokeToken } from './revokeToken.ts'

@@ -1,7 +1,8 @@
 import { AsyncResource } from 'node:async_hooks'
 import type { Database } from '#server/db/database.ts'
+import { deviceOf } from '#server/origin/device.ts'
 import type { Entry } from './lists.ts'
-import { deviceOf, type Place } from './place.ts'
+import type { Place } from './place.ts'
 import {
   addTries,
   insertBlock,

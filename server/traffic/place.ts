@@ -23,26 +23,3 @@ function networkOf(ip: string): string {
   const parts = address.parts.slice(0, 3).map((part) => part.toString(16))
   return `${parts.join(':')}::/48`
 }
-
-const devices: [RegExp, string][] = [
-  [/Telegram-iOS|TelegramIOS/i, 'Telegram iOS'],
-  [/Telegram-Android/i, 'Telegram Android'],
-  [/TelegramDesktop|Telegram-macOS|TDesktop/i, 'Telegram desktop'],
-  [/bot|crawl|spider/i, 'bot'],
-  [/curl|wget|python|go-http|node|axios|okhttp|java\/|libwww|undici/i, 'script'],
-  [/Android|iPhone|iPad|Mobile/i, 'phone browser'],
-  [/Mozilla/i, 'browser'],
-]
-let classes = new Map<string, string>()
-
-/** What kind of device a user agent says it is. It says what it likes; a script that says nothing is one all the same. */
-export function deviceOf(userAgent: string | undefined): string {
-  if (!userAgent) return 'none'
-  let device = classes.get(userAgent)
-  if (!device) {
-    device = devices.find(([pattern]) => pattern.test(userAgent))?.[1] ?? 'other'
-    if (classes.size >= 5_000) classes = new Map()
-    classes.set(userAgent, device)
-  }
-  return device
-}
