@@ -18,7 +18,7 @@ const DAY_MS = 86_400_000
  */
 export async function liveTokens(
   runtime: Runtime,
-  keys: Pick<SigningKeyRow, 'kid' | 'activatedAt' | 'retiredAt'>[],
+  keys: Pick<SigningKeyRow, 'kid' | 'createdAt' | 'activatedAt' | 'retiredAt'>[],
   only?: number[],
 ): Promise<Map<string, LiveTokens>> {
   // What is only noted in memory would be looked for among older uses.
@@ -26,15 +26,17 @@ export async function liveTokens(
   const now = runtime.now()
   const lifetimes = await lifetimesOf(runtime, only)
   const found = new Map<string, LiveTokens>()
-  for (const { kid, activatedAt, retiredAt } of keys) {
+  for (const { kid, createdAt, activatedAt, retiredAt } of keys) {
     const total: LiveTokens = { count: 0, capped: false, lastExpiresAt: null }
     found.set(kid, total)
     if (!activatedAt) continue
+    // A key that was active at once is the first: it was made for a sign-in that had begun before.
+    const since = activatedAt > createdAt ? activatedAt : new Date(0)
     for (const [ttl, appIds] of lifetimes) {
       const oldest = new Date(now.getTime() - ttl * 1000 + 1)
       // Clocks of several processes differ by less than a day.
       const to = retiredAt ?? new Date(now.getTime() + DAY_MS)
-      const span = { from: oldest > activatedAt ? oldest : activatedAt, to }
+      const span = { from: later(oldest, since), to }
       if (span.from >= span.to) continue
       const { count, last } = await countIssued(runtime.db, { ...span, appIds, now }, MOST - total.count + 1)
       total.count += count
