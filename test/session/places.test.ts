@@ -5,6 +5,7 @@ import { expect, test } from 'vitest'
 import { ConfigError } from '../../server/config.ts'
 import { dialect } from '../../server/db/dialect.ts'
 import { migrate } from '../../server/db/migrate.ts'
+import { sessions } from '../../server/db/schema.ts'
 import { createGeo } from '../../server/origin/geo.ts'
 import { execute, olderDatabase } from '../support/older.ts'
 import { operatorToken } from '../support/operator.ts'
@@ -235,4 +236,11 @@ test('sessions from before either was noted are listed after the upgrade, as unk
   expect(await count('device=ios')).toBe(0)
   const { body } = await call(server, 'GET', '/api/v1/sessions', { token })
   expect(body['items']).toMatchObject(Array(4).fill({ device: iphone, deviceKind: 'unknown', country: null }))
+  const rows = await server.runtime.db.select({ id: sessions.id, seat: sessions.seat }).from(sessions)
+  expect(rows.map(({ id, seat }) => [id, seat]).sort()).toEqual([
+    [1, -1],
+    [2, -2],
+    [3, 0],
+    [4, 1],
+  ])
 })

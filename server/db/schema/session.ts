@@ -3,7 +3,10 @@ import { bytes, id, index, instant, integer, ref, table, text, uniqueIndex } fro
 import { apps } from './app.ts'
 import { users } from './identity.ts'
 
-/** A login that can be listed and ended. A live one holds a seat, and no two live sessions of a user hold the same. */
+/**
+ * A login that can be listed and ended. A live one holds a seat, counted from 0, and no two of a user hold the same. One that has ended stands under its own number,
+ * negative, so that one index guards the limit and finds a user's sessions: a login writes one place of a large index, and not two.
+ */
 export const sessions = table(
   'sessions',
   {
@@ -15,7 +18,7 @@ export const sessions = table(
       .notNull()
       .references(() => users.id, { onDelete: 'cascade' }),
     identityId: ref().notNull(),
-    seat: integer().notNull(),
+    seat: ref().notNull(),
     method: text({ enum: ['telegram', 'ton', 'sso'] }).notNull(),
     ip: text(),
     userAgent: text(),
@@ -38,9 +41,8 @@ export const sessions = table(
     refreshSuccessorSealed: bytes(),
   },
   (session) => [
-    uniqueIndex('sessions_seat').on(session.userId, session.seat).where(isNull(session.endedAt)),
+    uniqueIndex('sessions_seat').on(session.userId, session.seat),
     index('sessions_live').on(session.id).where(isNull(session.endedAt)),
-    index('sessions_user').on(session.userId, session.id),
     index('sessions_app').on(session.appId, session.id),
     index('sessions_ip').on(session.ip, session.id),
     // Few values, each followed by the row's number: a login writes at the end of one of them, and a list is read in its order.
