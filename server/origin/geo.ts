@@ -55,6 +55,11 @@ export function createGeo(database: string | undefined, onError: (error: unknown
   }
 }
 
+/** @throws ConfigError when a file that is named is no database of countries, before anything is done with the settings */
+export function assertGeo(database: string | undefined): void {
+  if (database !== undefined && database !== 'off') fromFile(database)
+}
+
 /** Two letters as ISO 3166-1 writes them; undefined for everything else, and for codes that say that nobody knows. */
 function codeOf(text: string): string | undefined {
   const code = text.trim().toUpperCase()

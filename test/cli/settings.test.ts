@@ -44,6 +44,8 @@ test.each([
   ['DATABASE_URL', 'file:/etc/hostname/x.db'],
   ['GATEHOUSE_DATA_DIR', '/etc/hostname'],
   ['GATEHOUSE_SECRET_KEY', 'c2hvcnQ='],
+  ['GATEHOUSE_COUNTRY_HEADER', 'CF IPCountry'],
+  ['GATEHOUSE_GEO_DATABASE', '/etc/hostname'],
 ])('%s=%s stops the start with one line and exit code 2', async (name, value) => {
   const settings = { PATH: '', DATABASE_URL: await emptyDatabase(), GATEHOUSE_DATA_DIR: newFolder(), PORT: '0' }
   const { code, stdout, stderr } = await gatehouse({ ...settings, [name]: value }, ['serve'])
@@ -222,4 +224,19 @@ test('a lost or another secret key stops a start, and no new one is made', async
   expect([lost.code, lost.stderr]).toEqual([2, expect.stringMatching(/^gatehouse: GATEHOUSE_SECRET_KEY .+\n$/)])
   const other = await gatehouse({ ...env, GATEHOUSE_SECRET_KEY: Buffer.alloc(32, 9).toString('base64') }, ['serve'])
   expect([other.code, other.stderr]).toEqual([2, expect.stringMatching(/^gatehouse: GATEHOUSE_SECRET_KEY .+\n$/)])
+})
+
+test('a second rotation of keys in a row says when it is possible, and is done at once for a reason', async () => {
+  const env = environment(await freshDatabase())
+  const rotate = async (...more: string[]) => {
+    const { code, stderr } = await gatehouse(env, ['keys', 'rotate', ...more])
+    return [code, stderr]
+  }
+  expect(await rotate()).toEqual([0, ''])
+  expect(await rotate()).toEqual([
+    1,
+    expect.stringMatching(/^gatehouse: Verifiers may not know .+ rotate after \d{4}-.+\n$/),
+  ])
+  expect(await rotate('--force')).toEqual([1, 'gatehouse: --force and --reason go together\n'])
+  expect(await rotate('--force', '--reason', 'the key leaked')).toEqual([0, ''])
 })
