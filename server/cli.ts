@@ -100,9 +100,8 @@ command(program, 'doctor', 'check settings, database, keys, clock and mail').act
 
 const keys = program.command('keys').description('the keys that sign access tokens')
 command(keys, 'rotate', 'sign with the next key from now on')
-  .option('--force', 'although verifiers may not know the next key yet')
-  .option('--reason <text>', 'why it has to be forced, for the audit log')
-  .action((options: Output & { force?: boolean; reason?: string }) =>
+  .option('--reason <text>', 'why, for the audit log')
+  .action((options: Output & { reason?: string }) =>
     run(options, async () => (await import('./cli/keys.ts')).rotate(options)),
   )
 

@@ -1,19 +1,16 @@
-import { Failure, print, withRuntime, type Output } from './context.ts'
+import { print, withRuntime, type Output } from './context.ts'
 
-type Rotation = Output & { force?: boolean; reason?: string }
-
-/** @throws Failure for what is forced without a reason, or the other way round */
-export async function rotate({ force, reason, ...output }: Rotation): Promise<void> {
-  if (Boolean(force) !== Boolean(reason?.trim())) throw new Failure('--force and --reason go together')
+export async function rotate({ reason, ...output }: Output & { reason?: string }): Promise<void> {
   await withRuntime('write', async (runtime) => {
     const [{ rotateKeys }, { cliActor }] = await Promise.all([
       import('../token/rotate.ts'),
       import('../operator/audit.ts'),
     ])
-    const { active, retired } = await rotateKeys(runtime, cliActor, force ? reason : undefined)
-    print(output, { active, retired: retired ?? null }, [
+    const { active, retired, warning } = await rotateKeys(runtime, cliActor, reason)
+    print(output, { active, retired: retired ?? null, warning: warning ?? null }, [
       `New tokens are signed by ${active}`,
       ...(retired ? [`${retired} verifies for another day`] : []),
+      ...(warning ? [warning] : []),
     ])
   })
 }

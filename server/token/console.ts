@@ -144,22 +144,18 @@ export const keysRouter = router({
         'Rotate: the next key signs from now on, the active one only verifies until its tokens have expired',
       ),
     )
-    .input(
-      z
-        .strictObject({
-          force: z.boolean().optional().describe('At once, although verifiers may not know the next key yet'),
-          reason: z.string().trim().min(1).max(200).optional().describe('Why it has to be at once'),
-        })
-        .refine(({ force, reason }) => !force || reason !== undefined, {
-          path: ['reason'],
-          message: 'is needed with force',
-        }),
+    .input(z.strictObject({ reason: z.string().trim().min(1).max(200).optional().describe('Why, for the audit log') }))
+    .output(
+      z.object({
+        active: z.string(),
+        retired: z.string().nullable(),
+        warning: z.string().nullable().describe('Where verifiers may not know the new key yet'),
+      }),
     )
-    .output(z.object({ active: z.string(), retired: z.string().nullable() }))
     .mutation(async ({ ctx, input }) => {
       assertSeesAll(ctx.operator)
-      const { active, retired } = await rotateKeys(ctx.runtime, ctx.actor, input.force ? input.reason : undefined)
-      return { active, retired: retired ?? null }
+      const { active, retired, warning } = await rotateKeys(ctx.runtime, ctx.actor, input.reason)
+      return { active, retired: retired ?? null, warning: warning ?? null }
     }),
 
   delete: procedure('own')

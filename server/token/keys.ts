@@ -1,7 +1,6 @@
 import { createPrivateKey, type JsonWebKey, type KeyObject } from 'node:crypto'
 import { calculateJwkThumbprint, exportJWK, generateKeyPair, importJWK, type CryptoKey, type JWK } from 'jose'
 import type { Database, Transaction } from '#server/db/database.ts'
-import { AppError } from '#server/error.ts'
 import type { Vault } from '#server/secret/vault.ts'
 import { insertKey, listPublishedKeys, moveKey, type SigningKeyRow } from './store.ts'
 
@@ -19,6 +18,8 @@ type PublicKey = { kid: string; state: SigningKeyRow['state']; jwk: JWK; key: Cr
 /** What signs now. */
 export type SigningKey = { kid: string; privateKey: KeyObject }
 
+export type Rotated = { active: string; retired: string | undefined; heardAt: Date | undefined }
+
 /** The installation's Ed25519 keys: `next` is published before it signs, `active` signs, `retired` verifies while tokens live. */
 export type SigningKeys = {
   active(): Promise<SigningKey>
@@ -30,9 +31,9 @@ export type SigningKeys = {
   holds(kid: string): boolean
   /**
    * next → active → retired, and a new next. In the caller's transaction; call `reload` after it.
-   * @throws AppError conflict while verifiers may not have heard of the next key yet, unless that is to be so
+   * @returns `heardAt` when everybody who verifies knows what signs now, where that is yet to come
    */
-  rotate(tx: Transaction, unheard?: boolean): Promise<{ active: string; retired: string | undefined }>
+  rotate(tx: Transaction): Promise<Rotated>
   reload(): Promise<void>
 }
 
@@ -110,12 +111,11 @@ export function createSigningKeys(db: Database, vault: Vault, now: () => Date): 
       return loaded.keys.some((key) => key.kid === kid)
     },
     jwks: async () => ({ keys: (await current()).keys.map((key) => key.jwk) }),
-    async rotate(tx, unheard = false) {
+    async rotate(tx) {
       await tx.lock('signing keys')
       const at = now()
       const rows = await listPublishedKeys(tx, at)
       const heardAt = heardOf(rows)
-      if (!unheard && heardAt && heardAt > at) throw tooEarly(heardAt, at)
       const active = rows.find((row) => row.state === 'active')
       const next = rows.find((row) => row.state === 'next')
       if (active) {
@@ -129,7 +129,11 @@ export function createSigningKeys(db: Database, vault: Vault, now: () => Date): 
       else await addKey(tx, 'active', at)
       await addKey(tx, 'next', at)
       const after = await listPublishedKeys(tx, at)
-      return { active: after.find((row) => row.state === 'active')!.kid, retired: active?.kid }
+      return {
+        active: after.find((row) => row.state === 'active')!.kid,
+        retired: active?.kid,
+        heardAt: heardAt && heardAt > at ? heardAt : undefined,
+      }
     },
     reload,
   }
@@ -144,16 +148,6 @@ export function heardOf(rows: Pick<SigningKeyRow, 'state' | 'createdAt'>[]): Dat
   if (!next || rows.every((row) => row.createdAt >= next.createdAt)) return undefined
   return new Date(next.createdAt.getTime() + KEY_SET_TTL * 1000 + FRESH_MS)
 }
-
-const tooEarly = (possibleAt: Date, now: Date) =>
-  new AppError(
-    'conflict',
-    `Verifiers may not know the next key yet and would refuse its tokens; rotate after ${possibleAt.toISOString()}, or now with force and a reason if the active key leaked`,
-    {
-      details: { possibleAt: possibleAt.toISOString() },
-      retryAfter: Math.ceil((possibleAt.getTime() - now.getTime()) / 1000),
-    },
-  )
 
 async function newKey(): Promise<{ kid: string; publicJwk: JWK; privateJwk: JWK }> {
   const pair = await generateKeyPair('EdDSA', { crv: 'Ed25519', extractable: true })

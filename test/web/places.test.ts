@@ -99,7 +99,7 @@ test('on a phone the filters are there too, and nothing scrolls sideways', async
   await window.close()
 }, 90_000)
 
-test('a key says whose tokens it signed; rotation waits for verifiers, and a retired key can be deleted', async () => {
+test('a key says whose tokens it signed; one that verifiers may not know yet asks why, and a retired key can be deleted', async () => {
   const window = await visit(browser(), server, { cookie, patience: 15_000 })
   const { page } = window
   await window.open('/keys')
