@@ -1,10 +1,15 @@
 import { randomBytes } from 'node:crypto'
 import { insertIdentity, insertUser } from '../server/identity/store.ts'
+import { deviceNumber } from '../server/origin/device.ts'
 import type { Runtime } from '../server/runtime.ts'
 import { insertSession } from '../server/session/store.ts'
 
 const BATCH = 5_000
-const methods = ['telegram', 'ton', 'sso'] as const
+/** Of each kind some that nearly all have, and one that hardly anybody has: both are looked for. */
+const methodOf = (n: number) => (n % 50_000 === 7 ? 'sso' : n % 3 === 0 ? 'ton' : 'telegram')
+const deviceOf = (n: number) =>
+  deviceNumber(n % 10_000 === 3 ? 'bot' : n % 2 === 0 ? 'telegram_ios' : 'telegram_android')
+const countryOf = (n: number) => (n % 20_000 === 5 ? 'IS' : ['BR', 'DE', 'IN', 'NG', 'US'][n % 5]!)
 
 /** Live sessions, one a user, spread over a week, through the stores' own statements. */
 export async function fillSessions(runtime: Runtime, appId: number, count: number): Promise<void> {
@@ -32,11 +37,11 @@ export async function fillSessions(runtime: Runtime, appId: number, count: numbe
           userId,
           identityId,
           seat: 0,
-          method: methods[n % 3]!,
+          method: methodOf(n),
           ip: `10.${n % 200}.${(n >> 8) % 256}.${n % 251}`,
           userAgent: 'Telegram-Android/12.1',
-          device: 2,
-          country: null,
+          device: deviceOf(n),
+          country: countryOf(n),
           createdAt,
           expiresAt: new Date(createdAt.getTime() + 2_592_000_000),
           refreshHash: randomBytes(32),

@@ -7,5 +7,6 @@ ALTER TABLE `sessions` ADD `country` text;--> statement-breakpoint
 UPDATE `sessions` SET `seat` = -`id` WHERE `ended_at` IS NOT NULL;--> statement-breakpoint
 CREATE INDEX `sessions_device` ON `sessions` (`device`,`id`);--> statement-breakpoint
 CREATE INDEX `sessions_country` ON `sessions` (`country`,`id`);--> statement-breakpoint
+CREATE INDEX `sessions_method` ON `sessions` (`method`,`id`);--> statement-breakpoint
 CREATE UNIQUE INDEX `sessions_seat` ON `sessions` (`user_id`,`seat`);--> statement-breakpoint
 CREATE INDEX `sessions_active` ON `sessions` (`active_minute`,`app_id`,`method`,`device`,`country`);

@@ -53,24 +53,24 @@ const minute = (at: Date) => Math.floor(at.getTime() / 60_000)
 
 /** Members of a filter whose index is passed over: they are looked at in what another index, or the list's own order, brings. */
 type Aside = ReadonlySet<Narrowing>
-type Narrowing = 'appId' | 'device' | 'country' | 'reason'
+type Narrowing = 'appId' | 'device' | 'country' | 'method' | 'reason' | 'ip'
 
 /** A filter as a condition. Sessions that time has ended count as active until the sweep has noted it, some seconds later. */
 export function sessionsWhere(filter: SessionFilter, now: Date, aside: Aside = new Set()): SQL | undefined {
   const { match } = filter
   const narrowed = narrowing(filter)
+  const ip = aside.has('ip') ? unindexed(sessions.ip) : sessions.ip
   return and(
     ...narrowed.map(({ by, column, where }) => where(aside.has(by) ? unindexed(column) : column)),
     filter.userId === undefined ? undefined : eq(sessions.userId, filter.userId),
     filter.status === 'active' ? and(isNull(sessions.endedAt), gt(sessions.expiresAt, now)) : undefined,
     filter.status === 'ended' ? isNotNull(sessions.endedAt) : undefined,
-    filter.method ? eq(sessions.method, filter.method) : undefined,
-    filter.ip ? from(filter.ip) : undefined,
+    filter.ip ? from(ip, filter.ip) : undefined,
     match
       ? (or(
           match.sessionId === undefined ? undefined : eq(sessions.id, match.sessionId),
           match.userIds?.length ? inArray(sessions.userId, match.userIds) : undefined,
-          match.ip ? from(match.ip) : undefined,
+          match.ip ? from(ip, match.ip) : undefined,
         ) ?? sql`1 = 0`)
       : undefined,
     filter.createdFrom ? gte(sessions.createdAt, filter.createdFrom) : undefined,
@@ -87,7 +87,7 @@ export function sessionsWhere(filter: SessionFilter, now: Date, aside: Aside = n
 }
 
 /** What in a filter has few values, each with an index of its own. */
-function narrowing({ appId, only, device, country, reason }: SessionFilter) {
+function narrowing({ appId, only, device, country, method, reason }: SessionFilter) {
   const narrowed: { by: Narrowing; column: Column; where: (column: SQLWrapper) => SQL }[] = []
   const add = (by: Narrowing, column: Column, value: number | string | null | undefined) => {
     if (value !== undefined) narrowed.push({ by, column, where: (at) => (value === null ? isNull(at) : eq(at, value)) })
@@ -99,6 +99,7 @@ function narrowing({ appId, only, device, country, reason }: SessionFilter) {
   }
   add('device', sessions.device, device)
   add('country', sessions.country, country)
+  add('method', sessions.method, method)
   add('reason', sessions.endReason, reason)
   return narrowed
 }
@@ -107,21 +108,26 @@ function narrowing({ appId, only, device, country, reason }: SessionFilter) {
 const FEW = 10_000
 
 /**
- * Which indexes a list by this filter passes over. What few sessions have (a kind of device, a country, an app) is found by its index, and everything else
- * looked at in what that finds; what many have is met soon enough on the way along the list's order. SQLite, which keeps no figures of our rows, would
- * take whichever index comes first.
+ * Which indexes a list by this filter passes over. What few sessions have (a kind of device, a country, an app, an address of a network) is found by its index, and
+ * everything else looked at in what that finds; what many have is met soon enough on the way along the list's order. SQLite, which keeps no figures of our
+ * rows, would take whichever index comes first.
  * @param sort undefined where no order is asked for
  */
 export async function asideOf(db: Reader, filter: SessionFilter, sort?: SessionSort): Promise<Aside> {
   const narrowed = narrowing(filter)
   const all = new Set(narrowed.map(({ by }) => by))
-  if (filter.userId !== undefined || filter.ip || filter.match) return all
+  const network = filter.ip ?? filter.match?.ip
+  const wide =
+    network !== undefined && network.beginnings.length > 0 && !(await hasFewer(db, from(sessions.ip, network)))
+  if (filter.userId !== undefined || ((filter.ip || filter.match) && !wide)) return all
+  if (wide) all.add('ip')
   for (const { by, column, where } of narrowed) {
     if (!(await hasFewer(db, where(column)))) continue
     all.delete(by)
     return all
   }
-  return sort?.endsWith('lastActiveAt') ? all : new Set()
+  if (sort?.endsWith('lastActiveAt')) return all
+  return new Set(wide ? ['ip'] : [])
 }
 
 async function hasFewer(db: Reader, where: SQL | undefined): Promise<boolean> {
@@ -130,11 +136,8 @@ async function hasFewer(db: Reader, where: SQL | undefined): Promise<boolean> {
   return row!.count < FEW
 }
 
-const from = ({ whole, beginnings }: NetworkText): SQL =>
-  or(
-    whole.length > 0 ? inArray(sessions.ip, whole) : undefined,
-    ...beginnings.map((beginning) => beginsWith(sessions.ip, beginning)),
-  )!
+const from = (ip: SQLWrapper, { whole, beginnings }: NetworkText): SQL =>
+  or(whole.length > 0 ? inArray(ip, whole) : undefined, ...beginnings.map((beginning) => beginsWith(ip, beginning)))!
 
 /** Where a page begins: the sort values of the last row before it. */
 export type SessionPosition = { id: number; lastActiveAt: Date; activeMinute: number }

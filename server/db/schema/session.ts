@@ -48,6 +48,7 @@ export const sessions = table(
     // Few values, each followed by the row's number: a login writes at the end of one of them, and a list is read in its order.
     index('sessions_device').on(session.device, session.id),
     index('sessions_country').on(session.country, session.id),
+    index('sessions_method').on(session.method, session.id),
     index('sessions_created').on(session.createdAt),
     index('sessions_ended').on(session.endedAt).where(isNotNull(session.endedAt)),
     // What lists are narrowed to stands beside the order they are read in: what does not fit is passed over without a look at its row.
