@@ -35,6 +35,8 @@ export async function fillSessions(runtime: Runtime, appId: number, count: numbe
           method: methods[n % 3]!,
           ip: `10.${n % 200}.${(n >> 8) % 256}.${n % 251}`,
           userAgent: 'Telegram-Android/12.1',
+          device: 2,
+          country: null,
           createdAt,
           expiresAt: new Date(createdAt.getTime() + 2_592_000_000),
           refreshHash: randomBytes(32),

@@ -92,9 +92,11 @@ command(program, 'doctor', 'check settings, database, keys, clock and mail').act
 )
 
 const keys = program.command('keys').description('the keys that sign access tokens')
-command(keys, 'rotate', 'sign with the next key from now on').action((options: Output) =>
-  run(options, async () => (await import('./cli/keys.ts')).rotate(options)),
-)
+command(keys, 'rotate', 'sign with the next key from now on')
+  .option('--reason <text>', 'why, for the audit log')
+  .action((options: Output & { reason?: string }) =>
+    run(options, async () => (await import('./cli/keys.ts')).rotate(options)),
+  )
 
 const verify = program
   .command('verify')

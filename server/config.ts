@@ -68,6 +68,10 @@ const variables = {
     }),
   GATEHOUSE_TRUST_PROXY: networks,
   GATEHOUSE_ALLOW_NETWORKS: networks,
+  GATEHOUSE_COUNTRY_HEADER: optional.refine((value) => value === undefined || /^[A-Za-z0-9-]{1,64}$/.test(value), {
+    message: 'is not the name of an HTTP header',
+  }),
+  GATEHOUSE_GEO_DATABASE: optional,
   SMTP_URL: optional.refine((value) => value === undefined || (/^smtps?:\/\/./.test(value) && URL.canParse(value)), {
     message: 'is not an smtp:// or smtps:// URL',
   }),
@@ -118,6 +122,8 @@ const examples: Record<keyof typeof variables, string> = {
   GATEHOUSE_PUBLIC_URL: 'https://auth.example.com',
   GATEHOUSE_TRUST_PROXY: '10.0.0.0/8',
   GATEHOUSE_ALLOW_NETWORKS: '10.20.0.0/16',
+  GATEHOUSE_COUNTRY_HEADER: 'CF-IPCountry',
+  GATEHOUSE_GEO_DATABASE: '/var/lib/geo/country.mmdb',
   SMTP_URL: 'smtps://user:password@mail.example.com:465',
   SMTP_RETURN_PATH: 'bounces@example.com',
   SMTP_DKIM_DOMAIN: 'example.com',
@@ -147,6 +153,10 @@ export type Config = {
   readonly publicUrl: string
   readonly trustProxy: readonly string[]
   readonly allowNetworks: readonly string[]
+  /** The header, in lower case, in which a trusted proxy says the country of an address. */
+  readonly countryHeader: string | undefined
+  /** A file in MaxMind's format, or `off`; undefined is the table that comes along. */
+  readonly geoDatabase: string | undefined
   readonly smtpUrl: string | undefined
   /** Where mail servers send what they could not deliver, instead of to the sender. */
   readonly smtpReturnPath: string | undefined
@@ -188,6 +198,8 @@ export function loadConfig(env: NodeJS.ProcessEnv): Config {
     publicUrl: (values.GATEHOUSE_PUBLIC_URL ?? `http://localhost:${values.PORT}`).replace(/\/+$/, ''),
     trustProxy: values.GATEHOUSE_TRUST_PROXY,
     allowNetworks: values.GATEHOUSE_ALLOW_NETWORKS,
+    countryHeader: values.GATEHOUSE_COUNTRY_HEADER?.toLowerCase(),
+    geoDatabase: values.GATEHOUSE_GEO_DATABASE,
     smtpUrl: values.SMTP_URL,
     smtpReturnPath: values.SMTP_RETURN_PATH,
     dkim: dkimOf(values),

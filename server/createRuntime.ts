@@ -7,6 +7,7 @@ import { createMailer } from './email/mailer.ts'
 import { createLimits } from './http/limits.ts'
 import type { Lookup } from './http/outbound/lookup.ts'
 import { createOutbound } from './http/outbound/outbound.ts'
+import { createGeo } from './origin/geo.ts'
 import { createPersonalKeys } from './personal/keys.ts'
 import type { Runtime } from './runtime.ts'
 import { createRemembered } from './secret/remembered.ts'
@@ -30,6 +31,9 @@ export function createRuntime(
     { level: config.logLevel, base: null, timestamp: pino.stdTimeFunctions.isoTime },
     parts.logTo ?? pino.destination({ sync: false }),
   )
+  const geo = createGeo(config.geoDatabase, (error) =>
+    log.error({ err: error }, 'the country of an address could not be looked up'),
+  )
   const db = openDatabase(config.databaseUrl, {
     onError: (error) => log.error({ err: error }, 'a database connection was lost'),
   })
@@ -43,6 +47,7 @@ export function createRuntime(
     log,
     vault,
     personalKeys: createPersonalKeys(),
+    geo,
     apps: new Map(),
     keys: createSigningKeys(db, vault, now),
     verified: createRemembered(),

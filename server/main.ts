@@ -7,6 +7,7 @@ import { doubts } from './doubts.ts'
 import { createHttp, type MoreRoutes } from './http.ts'
 import { eraseAgain } from './identity/eraseAgain.ts'
 import { assertDatabaseKept, assertKeyFits, assertKeyKept } from './keyFits.ts'
+import { assertGeo } from './origin/geo.ts'
 import { systemActor } from './operator/audit.ts'
 import { setupLink } from './operator/setup.ts'
 import type { Runtime } from './runtime.ts'
@@ -34,6 +35,7 @@ export async function startGatehouse(
   hooks: Parameters<typeof createRuntime>[1] & { more?: MoreRoutes } = {},
 ): Promise<Gatehouse> {
   assertDatabaseKept(config)
+  assertGeo(config.geoDatabase)
   await migrate(config.databaseUrl)
   await assertKeyKept(config)
   const runtime = createRuntime(config, hooks)

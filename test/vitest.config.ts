@@ -10,6 +10,7 @@ const pure = [
   'test/telegram/**',
   'test/ton/**',
   'test/secret/**',
+  'test/origin/**',
   'test/http/network.test.ts',
   'test/*.test.ts',
 ]

@@ -128,7 +128,7 @@ type SettingsPatch = Omit<AppPatch, 'name' | 'slug' | 'disabled'>
 /** @throws AppError invalid_request for settings that do not go together */
 function merge(settings: AppSettings, secrets: AppSecrets, patch: SettingsPatch) {
   const merged = combine(settings, secrets, patch)
-  const faults = clashes(merged.settings, merged.secrets)
+  const faults = clashes(merged.settings, merged.secrets, patch.sessionPolicy)
   if (faults.length > 0)
     throw new AppError('invalid_request', 'These settings do not go together; see errors', { errors: faults })
   return merged
@@ -151,7 +151,14 @@ function combine(
   if (botToken === null) delete opened.botToken
   else if (botToken !== undefined) opened.botToken = botToken
   if (headers) opened.ssoHeaders = withoutNull({ ...opened.ssoHeaders, ...headers })
-  return { settings: merged as AppSettings, secrets: opened }
+  const whole = merged as AppSettings
+  return { settings: { ...whole, sessionPolicy: withinLifetime(whole.sessionPolicy, patch) }, secrets: opened }
+}
+
+/** A shorter longest lifetime takes along an idle timeout that nobody has named: no session is idle for longer than it lives. */
+function withinLifetime(policy: AppSettings['sessionPolicy'], { sessionPolicy: named }: SettingsPatch) {
+  if (named?.absoluteTimeout === undefined || named.idleTimeout !== undefined) return policy
+  return { ...policy, idleTimeout: Math.min(policy.idleTimeout, policy.absoluteTimeout) }
 }
 
 const isGroup = (value: unknown): value is Record<string, unknown> =>

@@ -257,8 +257,12 @@ export type AppPatch = z.infer<typeof appPatch>
 export const newApp = appPatch.required({ name: true })
 export type NewApp = z.infer<typeof newApp>
 
-/** What no single setting can tell: faults of settings that do not go together. */
-export function clashes(settings: AppSettings, secrets: AppSecrets): FieldError[] {
+/** What no single setting can tell: faults of settings that do not go together. `policy` is what of the session policy is being set. */
+export function clashes(
+  settings: AppSettings,
+  secrets: AppSecrets,
+  policy: AppPatch['sessionPolicy'] = {},
+): FieldError[] {
   const { method, tokenIn } = settings.sso
   const names = Object.keys(secrets.ssoHeaders ?? {})
   const faults: FieldError[] = []
@@ -266,6 +270,13 @@ export function clashes(settings: AppSettings, secrets: AppSecrets): FieldError[
     faults.push({ path: 'sso.method', message: `must be POST to send the token as ${tokenIn}` })
   if (tokenIn === 'bearer' && names.includes('authorization'))
     faults.push({ path: 'sso.headers.authorization', message: 'is where the token goes; use another header' })
+  // Only where it is being set: an app from before this was refused stays as it is, and can be changed otherwise.
+  const { idleTimeout, absoluteTimeout } = settings.sessionPolicy
+  if (policy.idleTimeout !== undefined && idleTimeout > absoluteTimeout)
+    faults.push({
+      path: 'sessionPolicy.idleTimeout',
+      message: `must be at most sessionPolicy.absoluteTimeout (${absoluteTimeout}): no session is idle for longer than it lives`,
+    })
   if (names.length > 20) faults.push({ path: 'sso.headers', message: 'must be at most 20' })
   return faults
 }

@@ -5,18 +5,16 @@ import { emailTemplatesRouter } from '#server/email/console.ts'
 import { emailsRouter } from '#server/email/outboxConsole.ts'
 import { suppressionsRouter } from '#server/email/suppressionConsole.ts'
 import { usersRouter } from '#server/identity/console.ts'
-import {
-  auditRouter,
-  authRouter,
-  operatorsRouter,
-  operatorTokensRouter,
-  setupRouter,
-} from '#server/operator/console.ts'
+import { auditRouter } from '#server/operator/auditConsole.ts'
+import { operatorsRouter } from '#server/operator/console.ts'
+import { authRouter, setupRouter } from '#server/operator/signInConsole.ts'
+import { operatorTokensRouter } from '#server/operator/tokensConsole.ts'
 import { retentionRouter } from '#server/retention/console.ts'
 import { sessionsRouter } from '#server/session/console.ts'
 import { ssoRouter } from '#server/sso/console.ts'
 import { keysRouter, tokensRouter } from '#server/token/console.ts'
-import { blocksRouter, trafficRouter } from '#server/traffic/console.ts'
+import { blocksRouter } from '#server/traffic/blocksConsole.ts'
+import { trafficRouter } from '#server/traffic/console.ts'
 import { webhooksRouter } from '#server/webhook/console.ts'
 import { statsRouter } from '#server/stats/console.ts'
 import { noticesRouter } from './notices.ts'

@@ -6,7 +6,7 @@ import { fieldErrors } from '#server/http/answer.ts'
 import { actorOf, assertRight, type Operator, type Right } from '#server/operator/operator.ts'
 import type { Actor } from '#server/operator/audit.ts'
 import type { Runtime } from '#server/runtime.ts'
-import type { Origin } from '#server/session/open.ts'
+import type { Origin } from '#server/origin/origin.ts'
 
 /** What every procedure knows of the call. */
 export type Context = {

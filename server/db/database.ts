@@ -4,7 +4,7 @@ import { DrizzleQueryError } from 'drizzle-orm'
 /** What was asked within one snapshot and what the answer was. */
 export type Snapshot = Map<string, unknown>
 
-/** What a reader wants done before a prepared statement reads, which tells the snapshot that it reads (sqlite.ts). */
+/** What a reader wants done before a prepared statement reads, which tells the snapshot that it reads (snapshot.ts). */
 export const beforeRead = Symbol('before read')
 
 /** What a query may do anywhere: read committed rows. */

@@ -12,7 +12,7 @@ type Run<Rows> = (values: Values) => Rows | PromiseLike<Rows>
 /**
  * A query whose SQL is built once a connection instead of once a call, which costs ten times the query itself. Placeholders are made
  * with `param`. A statement that writes takes a Transaction, one that reads takes either. `oftenSame` is for a row that many calls of one moment
- * ask for: reads that share a snapshot (sqlite.ts) then ask the database once.
+ * ask for: reads that share a snapshot (snapshot.ts) then ask the database once.
  */
 export function statement<Rows>(
   name: string,

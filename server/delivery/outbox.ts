@@ -1,19 +1,13 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import type { Transaction } from '#server/db/database.ts'
-import { countTry } from './count.ts'
 import type { Runtime } from '#server/runtime.ts'
+import { claimLane } from './claimLane.ts'
+import { countTry } from './count.ts'
 import { finish, type Tried } from './finish.ts'
 import type { Attempt, Lane, OpenLane } from './lane.ts'
-import {
-  claimDeliveries,
-  eventsOf,
-  holdPending,
-  isLaneSending,
-  listDueLanes,
-  releaseClaimed,
-  type Claimed,
-  type ClaimedEvent,
-} from './store.ts'
+import { measure, newLaneState, placesOf, waitOfRate, wants, type Crew, type LaneState } from './laneState.ts'
+import { createListeners, type Listeners } from './listeners.ts'
+import { eventsOf, listDueLanes } from './store.ts'
 import { hasOrphans, insertWorker, livingWorkers, removeWorker, renewWorker, reviveOrphans } from './workerStore.ts'
 
 /** A worker that has not been heard of for this long has died. */
@@ -24,10 +18,6 @@ const POLL_MS = 1_000
 /** Lanes and deliveries that one transaction claims at the most. */
 const MOST_LANES = 64
 const MOST_CLAIMED = 512
-const MOST_AHEAD = 1_024
-const MOST_HELD = 2_000
-/** A lane claims ahead what its receiver takes in this time: what is fast needs few transactions, and what is slow hoards nothing. */
-const AHEAD_MS = 100
 /** What was taken is written after this long, or when there is so much of it: a commit costs about the same for one and for many. */
 const WRITE_MS = 20
 const MOST_FINISHED = 512
@@ -39,13 +29,9 @@ const LOOK_AGAIN_MS = 5
  * Sends what is owed. Deliveries wait in lanes; each lane has its own rate and its own places, and lanes take turns, so that none waits for
  * another. Results and claims of a moment share one transaction. What a process claims is its own while it says that it lives.
  */
-export type Outbox = {
+export type Outbox = Listeners & {
   /** Something was recorded in a lane; it is sent once its transaction is committed. */
   wake(lane: number): void
-  /** Something was recorded for a person: their open streams look. */
-  tell(userId: number): void
-  /** Calls `listener` whenever something is recorded for a person; returns how to stop that. */
-  listen(userId: number, listener: () => void): () => void
   start(): void
   /** Sends everything that is due at this moment, retries of other processes that died included. */
   pass(): Promise<void>
@@ -53,38 +39,15 @@ export type Outbox = {
   stop(): Promise<void>
 }
 
-type State = {
-  id: number
-  due: boolean
-  wokenAt: number
-  /** Not looked at before this (performance.now). */
-  notBefore: number
-  tokens: number
-  refilledAt: number
-  flying: number
-  /** What of it was taken in AHEAD_MS of late; and since `pacedAt`. */
-  pace: number
-  taken: number
-  pacedAt: number
-  queue: { delivery: Claimed; event: ClaimedEvent; lane: Lane }[]
-  /** What was waiting here and is given back in the transaction under way. */
-  returned: State['queue']
-  /** When something failed: before more is sent, it is read again whether it should be. 0 while all is well. */
-  doubtedAt: number
-  lane: Lane | undefined
-}
-
 export function createOutbox(runtime: Runtime, openLane: OpenLane): Outbox {
   // A wake comes from inside a transaction, and what it starts must not count as inside.
   const outside = AsyncLocalStorage.snapshot()
-  const lanes = new Map<number, State>()
-  const listeners = new Map<number, Set<() => void>>()
+  const lanes = new Map<number, LaneState>()
+  const listeners = createListeners()
   let finished: Tried[] = []
   let failing = false
-  let worker: number | undefined
+  let crew: Crew = { me: undefined, living: [] }
   let beatAt = 0
-  /** Who sends at this moment, ourselves included. */
-  let living: number[] = []
   let turning = false
   let turnedAt = 0
   let closing = false
@@ -93,87 +56,18 @@ export function createOutbox(runtime: Runtime, openLane: OpenLane): Outbox {
   let writer: NodeJS.Timeout | undefined
   const idlers: (() => void)[] = []
 
-  function stateOf(id: number): State {
+  function stateOf(id: number): LaneState {
     let state = lanes.get(id)
-    if (!state) {
-      state = {
-        id,
-        due: false,
-        wokenAt: 0,
-        notBefore: 0,
-        tokens: Infinity,
-        refilledAt: performance.now(),
-        flying: 0,
-        pace: 0,
-        taken: 0,
-        pacedAt: performance.now(),
-        queue: [],
-        returned: [],
-        doubtedAt: 0,
-        lane: undefined,
-      }
-      lanes.set(id, state)
-    }
+    if (!state) lanes.set(id, (state = newLaneState(id)))
     return state
   }
 
-  /** Places a lane has left for more, by its rate, its concurrency, and what already waits here. */
-  function room(state: State, now: number): number {
-    const { lane } = state
-    if (!lane) return 1
-    // One that has no place here may have one by now: it is read again.
-    if (placesOf(lane) === 0 || lane.probing) return 1 - state.flying - state.queue.length
-    refill(state, lane, now)
-    return Math.min(mostOf(state, lane) - state.flying - state.queue.length, Math.floor(state.tokens))
-  }
-
-  /** How much a lane may have in hand, on its way or waiting here. */
-  function mostOf(state: State, lane: Lane): number {
-    const places = placesOf(lane)
-    if (lane.ordered) return places
-    return Math.max(2 * places, Math.min(state.pace, MOST_AHEAD))
-  }
-
-  /** How many of a lane's places are ours: processes share them, so that all together keep the endpoint's limit. */
-  function placesOf({ id, concurrency: places, probing }: Lane): number {
-    if (probing) return 1
-    const rank = worker === undefined ? -1 : living.indexOf(worker)
-    if (living.length < 2 || rank < 0) return places
-    const share = Math.floor(places / living.length)
-    return share + ((rank + Math.abs(id)) % living.length < places % living.length ? 1 : 0)
-  }
-
-  const peers = () => Math.max(1, living.length)
-
-  /** What a lane should claim now: nothing while it has enough in hand, so that a transaction claims much at once. */
-  function wants(state: State, now: number): number {
-    if (closing || !state.due || state.notBefore > now) return 0
-    const free = room(state, now)
-    if (state.lane && state.queue.length > 0 && free < mostOf(state, state.lane) / 2) return 0
-    return Math.max(0, free)
-  }
-
-  function measure(state: State, now: number): void {
-    const elapsed = now - state.pacedAt
-    if (elapsed < WRITE_MS) return
-    state.pace = Math.round((state.taken / elapsed) * AHEAD_MS)
-    state.taken = 0
-    state.pacedAt = now
-  }
-
-  function refill(state: State, lane: Lane, now: number): void {
-    const rate = lane.rate / peers()
-    const more = ((now - state.refilledAt) / 1000) * rate
-    state.tokens = Math.min(Math.max(1, rate), state.tokens + more)
-    state.refilledAt = now
-  }
-
   /** Lanes to claim for, each with how much; the one that waited longest comes first. */
-  function pick(now: number): { state: State; want: number }[] {
+  function pick(now: number): { state: LaneState; want: number }[] {
     const picked = []
     let total = 0
     for (const state of lanes.values()) {
-      const want = Math.min(wants(state, now), MOST_CLAIMED - total)
+      const want = Math.min(closing ? 0 : wants(state, crew, now), MOST_CLAIMED - total)
       if (want <= 0 && !(state.doubtedAt > 0 && state.queue.length > 0)) continue
       picked.push({ state, want })
       total += want
@@ -202,7 +96,7 @@ export function createOutbox(runtime: Runtime, openLane: OpenLane): Outbox {
     const results = finished
     finished = []
     failing = false
-    const beat = worker === undefined || mustBeat()
+    const beat = crew.me === undefined || mustBeat()
     let outcome
     try {
       outcome = await runtime.db.transaction((tx) => work(tx, results, asked, beat))
@@ -215,31 +109,30 @@ export function createOutbox(runtime: Runtime, openLane: OpenLane): Outbox {
       turnedAt = performance.now()
     }
     for (const { lane, attempt } of results) countTry(runtime, lane.appId, attempt.verdict)
-    worker = outcome.worker
-    living = outcome.living
+    crew = outcome.crew
     if (beat) beatAt = outcome.at
     for (const { state, want, lane, claimed } of outcome.claims) settle(state, { want, lane, claimed }, began)
     return true
   }
 
-  async function work(tx: Transaction, results: Tried[], asked: { state: State; want: number }[], beat: boolean) {
+  async function work(tx: Transaction, results: Tried[], asked: { state: LaneState; want: number }[], beat: boolean) {
     const now = runtime.now()
     const aliveUntil = new Date(now.getTime() + LIFE_MS)
-    let me = worker
+    let { me } = crew
     if (me === undefined) me = await insertWorker(tx, aliveUntil)
     else if (beat && !(await renewWorker(tx, me, aliveUntil))) me = await insertWorker(tx, aliveUntil)
     const alive = await livingWorkers(tx, now)
-    if (results.length > 0) await finish(tx, worker ?? me, results, now)
+    if (results.length > 0) await finish(tx, crew.me ?? me, results, now)
     const claims = []
-    for (const { state, want } of asked) claims.push({ state, want, ...(await claim(tx, me, state, want, now)) })
+    const all = { openLane, me, crew, now }
+    for (const { state, want } of asked) claims.push({ state, want, ...(await claimLane(tx, all, state, want)) })
     const found = await eventsOf(
       tx,
       claims.flatMap(({ claimed }) => claimed.map(({ eventId }) => eventId)),
     )
     return {
-      worker: me,
+      crew: { me, living: alive },
       at: now.getTime(),
-      living: alive,
       claims: claims.map(({ claimed, ...rest }) => ({
         ...rest,
         claimed: claimed.map((delivery) => ({ delivery, event: found.get(delivery.eventId)! })),
@@ -247,40 +140,14 @@ export function createOutbox(runtime: Runtime, openLane: OpenLane): Outbox {
     }
   }
 
-  async function claim(tx: Transaction, me: number, state: State, want: number, now: Date) {
-    let lane = await openLane(tx, state.id, now)
-    if (lane?.probing) {
-      // Processes look one after the other, and the later one sees the probe of the first, or what it came to.
-      await tx.lock(`probe ${state.id}`)
-      lane = await openLane(tx, state.id, now)
-      if (lane?.probing && (await isLaneSending(tx, state.id))) return { lane, claimed: [], more: false }
-    }
-    const resting = lane?.openUntil && lane.openUntil > now
-    if (!lane?.open || resting) {
-      state.returned.push(...state.queue.splice(0))
-      await releaseClaimed(
-        tx,
-        me,
-        state.returned.map(({ delivery }) => delivery.id),
-      )
-    }
-    if (!lane?.open) {
-      const held = await holdPending(tx, state.id, 'endpoint_off', MOST_HELD)
-      return { lane: undefined, claimed: [], more: held === MOST_HELD }
-    }
-    if (resting) return { lane, claimed: [], more: false }
-    if (want <= 0) return { lane, claimed: [], more: true }
-    // It may be new, probe only since now, or be another process's.
-    const free = placesOf(lane) - state.flying - state.queue.length
-    const limit = state.lane && !lane.probing && placesOf(lane) > 0 ? want : Math.min(want, free)
-    if (limit <= 0) return { lane, claimed: [], more: false }
-    const claimed = await claimDeliveries(tx, { lane: state.id, worker: me, now, limit }, lane.ordered)
-    return { lane, claimed, more: claimed.length === limit }
+  type Got = {
+    want: number
+    lane: Lane | undefined
+    claimed: Omit<LaneState['queue'][number], 'lane'>[]
+    more?: boolean
   }
 
-  type Got = { want: number; lane: Lane | undefined; claimed: Omit<State['queue'][number], 'lane'>[]; more?: boolean }
-
-  function settle(state: State, { want, lane, claimed, more }: Got, began: number): void {
+  function settle(state: LaneState, { want, lane, claimed, more }: Got, began: number): void {
     state.lane = lane
     state.returned = []
     if (state.doubtedAt < began) state.doubtedAt = 0
@@ -294,11 +161,11 @@ export function createOutbox(runtime: Runtime, openLane: OpenLane): Outbox {
     pump(state)
   }
 
-  function pump(state: State): void {
+  function pump(state: LaneState): void {
     while (
       state.doubtedAt === 0 &&
       state.queue.length > 0 &&
-      state.flying < Math.max(1, placesOf(state.queue[0]!.lane))
+      state.flying < Math.max(1, placesOf(state.queue[0]!.lane, crew))
     ) {
       const { delivery, event, lane } = state.queue.shift()!
       state.flying++
@@ -321,7 +188,7 @@ export function createOutbox(runtime: Runtime, openLane: OpenLane): Outbox {
           // A place is free: an ordered lane may have the next of the same person now.
           state.due ||= lane.ordered || lane.probing
           pump(state)
-          if (mustWrite(now) || wants(state, now) > 0) kick()
+          if (mustWrite(now) || (!closing && wants(state, crew, now) > 0)) kick()
           else writer ??= setTimeout(kick, WRITE_MS - (now - turnedAt))
         })
         .catch((error: unknown) => runtime.log.error({ err: error }, 'a delivery was not accounted for'))
@@ -359,8 +226,8 @@ export function createOutbox(runtime: Runtime, openLane: OpenLane): Outbox {
     if (!closing)
       for (const state of lanes.values()) {
         if (!state.due) continue
-        if (state.notBefore > now) waits.push(state.notBefore - now)
-        else if (state.lane && state.tokens < 1) waits.push(((1 - state.tokens) * 1000 * peers()) / state.lane.rate)
+        const wait = state.notBefore > now ? state.notBefore - now : waitOfRate(state, crew)
+        if (wait !== undefined) waits.push(wait)
       }
     if (waits.length > 0) later = setTimeout(kick, Math.max(1, Math.min(...waits)))
   }
@@ -378,11 +245,11 @@ export function createOutbox(runtime: Runtime, openLane: OpenLane): Outbox {
     }
     for (const lane of await listDueLanes(runtime.db, now)) stateOf(lane).due = true
     const busy = [...lanes.values()].some((state) => state.flying > 0 || state.queue.length > 0)
-    if (busy && worker !== undefined && mustBeat()) {
-      const id = worker
+    const id = crew.me
+    if (busy && id !== undefined && mustBeat()) {
       beatAt = now.getTime()
       const alive = await runtime.db.transaction((tx) => renewWorker(tx, id, new Date(now.getTime() + LIFE_MS)))
-      if (!alive) worker = undefined
+      if (!alive) crew = { ...crew, me: undefined }
     }
     kick()
   }
@@ -408,17 +275,7 @@ export function createOutbox(runtime: Runtime, openLane: OpenLane): Outbox {
       state.notBefore = 0
       outside(kick)
     },
-    tell(userId) {
-      for (const listener of listeners.get(userId) ?? []) listener()
-    },
-    listen(userId, listener) {
-      const own = listeners.get(userId) ?? new Set()
-      listeners.set(userId, own.add(listener))
-      return () => {
-        own.delete(listener)
-        if (own.size === 0) listeners.delete(userId)
-      }
-    },
+    ...listeners,
     start() {
       started = true
       poll()
@@ -437,8 +294,8 @@ export function createOutbox(runtime: Runtime, openLane: OpenLane): Outbox {
       kick()
       const patience = new Promise<void>((resolve) => setTimeout(resolve, 10_000).unref())
       await Promise.race([idle(), patience])
-      if (worker !== undefined) {
-        const id = worker
+      const id = crew.me
+      if (id !== undefined) {
         await runtime.db.transaction((tx) => removeWorker(tx, id))
       }
     },

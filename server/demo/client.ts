@@ -1,4 +1,4 @@
-import type { Device } from './devices.ts'
+import { COUNTRY_HEADER, type Device } from './devices.ts'
 
 /** What has happened so far; `unexpected` names the acts that were not answered as they should have been. */
 export type Tally = { calls: number; unexpected: string[] }
@@ -48,6 +48,7 @@ async function send(url: string, { method = 'POST', path, from, token, headers, 
     method,
     headers: {
       ...(from && { 'user-agent': from.userAgent, 'x-forwarded-for': from.ip }),
+      ...(from?.country && { [COUNTRY_HEADER]: from.country }),
       ...(token !== undefined && { authorization: `Bearer ${token}` }),
       ...(json !== undefined && { 'content-type': 'application/json' }),
       ...headers,

@@ -1,7 +1,7 @@
 import type { Random } from './random.ts'
 
-/** Where somebody is sitting: what their browser calls itself, and their address. */
-export type Device = { userAgent: string; ip: string }
+/** Where somebody is sitting: what their browser calls itself, their address, and the country that a proxy would know of it. */
+export type Device = { userAgent: string; ip: string; country?: string }
 
 const webkit = 'AppleWebKit/605.1.15 (KHTML, like Gecko)'
 const chromium = 'AppleWebKit/537.36 (KHTML, like Gecko)'
@@ -35,7 +35,15 @@ const networks: ((random: Random) => string)[] = [
   (random) => `2001:db8:${random.int(4096).toString(16)}:${random.int(65_536).toString(16)}::${1 + random.int(9)}`,
 ]
 
+/** Where the demo's people live; XX is how proxies say that they do not know. */
+const countries =
+  'JP ES NG UA VN DK AE KR IN BR RU IT TR SG DE FR GH ID GR PK PL IL CZ MX US HU NZ UZ NO ZA GB XX'.split(' ')
+
 export const newDevice = (random: Random): Device => ({
   userAgent: random.pick(userAgents),
   ip: random.pick(networks)(random),
+  country: random.pick(countries),
 })
+
+/** The header in which visitors say their country, as a proxy in front would. */
+export const COUNTRY_HEADER = 'x-demo-country'

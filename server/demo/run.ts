@@ -6,6 +6,7 @@ import { loadConfig, type Config } from '../config.ts'
 import type { Gatehouse } from '../main.ts'
 import type { Runtime } from '../runtime.ts'
 import type { Credential } from './apps.ts'
+import { COUNTRY_HEADER } from './devices.ts'
 import { fundWallets, serveChain } from './chain.ts'
 import type { LocalChain } from './localChain.ts'
 import { makeFolder } from '../folder.ts'
@@ -40,6 +41,7 @@ export function demoConfig(env: NodeJS.ProcessEnv): Config {
     GATEHOUSE_DATA_DIR: env['GATEHOUSE_DATA_DIR'] || './data/demo',
     // Visitors say where they come from as if a proxy of ours had noted it.
     GATEHOUSE_TRUST_PROXY: env['GATEHOUSE_TRUST_PROXY'] || '127.0.0.1/32,::1/128',
+    GATEHOUSE_COUNTRY_HEADER: env['GATEHOUSE_COUNTRY_HEADER'] || COUNTRY_HEADER,
     // The apps' servers take their webhooks on this machine.
     GATEHOUSE_ALLOW_NETWORKS: env['GATEHOUSE_ALLOW_NETWORKS'] || '127.0.0.1/32',
     LOG_LEVEL: env['LOG_LEVEL'] || 'warn',

@@ -23,8 +23,8 @@ export function isWithin(ip: string, networks: Range[]): boolean {
  * trusted proxies; what stands left of the first untrusted hop is anybody's invention and ignored. IPv4 in IPv6 form becomes IPv4.
  */
 export function clientAddress(request: IncomingMessage, trusted: Range[]): string {
-  const socket = plainAddress(request.socket.remoteAddress ?? '')
-  if (trusted.length === 0 || !isWithin(socket, trusted)) return socket
+  const socket = socketAddress(request)
+  if (!isWithin(socket, trusted)) return socket
   const header = request.headers['x-forwarded-for']
   const hops = (Array.isArray(header) ? header.join(',') : (header ?? '')).split(',').map((hop) => hop.trim())
   let client = socket
@@ -35,6 +35,12 @@ export function clientAddress(request: IncomingMessage, trusted: Range[]): strin
   }
   return client
 }
+
+const socketAddress = (request: IncomingMessage) => plainAddress(request.socket.remoteAddress ?? '')
+
+/** Whether a trusted proxy stands at the other end of the connection, whose other headers may then be believed as well. */
+export const isFromProxy = (request: IncomingMessage, trusted: Range[]): boolean =>
+  isWithin(socketAddress(request), trusted)
 
 /** What rate limits count by: the address, or the /64 that an IPv6 subscriber has all of. IPv4 in IPv6 form counts as IPv4. */
 export function limitKey(ip: string): string {

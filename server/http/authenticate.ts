@@ -3,9 +3,9 @@ import type { App } from '#server/app/app.ts'
 import { AppError } from '#server/error.ts'
 import type { Runtime } from '#server/runtime.ts'
 import type { SeenUser } from '#server/identity/publicUser.ts'
-import type { Origin } from '#server/session/open.ts'
+import type { Origin } from '#server/origin/origin.ts'
 import { touchAccess, verifyAccess, type Access } from '#server/token/verifyAccess.ts'
-import { clientAddress, limitKey, parseNetworks } from './address.ts'
+import { clientAddress, isFromProxy, limitKey, parseNetworks } from './address.ts'
 import { setQuota } from './answer.ts'
 
 const BEARER = /^Bearer +([A-Za-z0-9._~+/-]+=*)$/i
@@ -102,5 +102,10 @@ export function addressOf(runtime: Runtime, request: IncomingMessage): string {
 }
 
 export function originOf(runtime: Runtime, request: IncomingMessage): Origin {
-  return { ip: addressOf(runtime, request), userAgent: request.headers['user-agent'] }
+  const origin = { ip: addressOf(runtime, request), userAgent: request.headers['user-agent'] }
+  const { countryHeader } = runtime.config
+  const said = countryHeader === undefined ? undefined : request.headers[countryHeader]
+  return typeof said === 'string' && isFromProxy(request, trustedBy.get(runtime)!)
+    ? { ...origin, country: said }
+    : origin
 }

@@ -4,6 +4,7 @@ import { openContent } from '#server/email/content.ts'
 import { hashAddress } from '#server/email/queue.ts'
 import { readPayload } from '#server/event/payload.ts'
 import { openProfile as openHandle } from '#server/profile/profile.ts'
+import { deviceKind } from '#server/origin/device.ts'
 import { openPersonal } from '#server/personal/seal.ts'
 import type { Runtime } from '#server/runtime.ts'
 import { listEventsOfUser, listOfUser } from '#server/session/store.ts'
@@ -75,7 +76,9 @@ export async function exportUser(runtime: Runtime, app: App, userId: number) {
       id: vault.ids.seal('ses', row.id),
       method: row.method,
       device: row.userAgent,
+      deviceKind: deviceKind(row.device),
       ip: row.ip,
+      country: row.country,
       createdAt: row.createdAt.toISOString(),
       lastActiveAt: new Date(runtime.activity.lastActiveAt(row)).toISOString(),
       expiresAt: row.expiresAt.toISOString(),

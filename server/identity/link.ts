@@ -1,7 +1,7 @@
 import { AppError } from '#server/error.ts'
 import { limitKey } from '#server/http/address.ts'
 import type { Runtime } from '#server/runtime.ts'
-import type { Origin } from '#server/session/open.ts'
+import type { Origin } from '#server/origin/origin.ts'
 import { wasErased } from '#server/session/session.ts'
 import { CODE_TTL_S, locked } from '#server/signature/code.ts'
 import type { Access } from '#server/token/verifyAccess.ts'

@@ -88,7 +88,7 @@ export async function describeUsers(db: Reader, ids: number[], now: Date) {
     db
       .select({ userId: sessions.userId, n: count() })
       .from(sessions)
-      .where(and(inArray(sessions.userId, ids), isNull(sessions.endedAt), gt(sessions.expiresAt, now)))
+      .where(and(inArray(sessions.userId, ids), gte(sessions.seat, 0), gt(sessions.expiresAt, now)))
       .groupBy(sessions.userId),
     db
       .select({ userId: sessions.userId, at: max(sessions.createdAt) })

@@ -1,7 +1,7 @@
 import { AppError } from '#server/error.ts'
 import { limitKey } from '#server/http/address.ts'
 import type { Runtime } from '#server/runtime.ts'
-import type { Origin } from '#server/session/open.ts'
+import type { Origin } from '#server/origin/origin.ts'
 import { recordAudit } from './audit.ts'
 import { operatorEmailHash } from './create.ts'
 import { openOperator, type Operator } from './operator.ts'

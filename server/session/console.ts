@@ -10,6 +10,7 @@ import { assertSees, type Operator } from '#server/operator/operator.ts'
 import type { Runtime } from '#server/runtime.ts'
 import { explainEnd } from './ended.ts'
 import {
+  asideOf,
   countSessions,
   findListedSession,
   listSessions,
@@ -19,6 +20,8 @@ import {
 } from './listStore.ts'
 import { revokeMany, revokeSession } from './revoke.ts'
 import { addressText } from '#server/http/network.ts'
+import { describeAgent } from '#server/origin/agent.ts'
+import { deviceKind, deviceKinds, deviceNumber, UNKNOWN } from '#server/origin/device.ts'
 import { endReasons, idleExpiry, timedOut } from './session.ts'
 import { withIds } from './store.ts'
 import { timelineOf } from './timeline.ts'
@@ -33,7 +36,9 @@ export const sessionItem = z.object({
   method: z.enum(methods),
   status: z.enum(['active', 'ended']),
   ip: z.string().nullable(),
-  device: z.string().nullable(),
+  device: z.string().nullable().describe('What the device calls itself (its User-Agent)'),
+  deviceKind: z.enum(deviceKinds),
+  country: z.string().nullable().describe('ISO 3166-1 alpha-2; null where nobody knows'),
   createdAt: instant,
   lastActiveAt: instant,
   idleExpiresAt: instant,
@@ -43,12 +48,21 @@ export const sessionItem = z.object({
 })
 export type SessionItem = z.infer<typeof sessionItem>
 
+const said = z.string().nullable()
+const countryInput = z
+  .string()
+  .regex(/^([A-Za-z]{2}|unknown)$/, 'must be two letters such as DE (ISO 3166-1 alpha-2), or unknown')
+
 const filterInput = {
   appId: id.optional(),
   userId: id.optional(),
   status: z.enum(['active', 'ended']).optional(),
   reason: z.enum(endReasons).optional(),
   method: z.enum(methods).optional(),
+  device: z.enum(deviceKinds).optional().describe('What kind of device it was opened on'),
+  country: countryInput
+    .optional()
+    .describe('Where the address was at sign-in: a country such as DE (ISO 3166-1 alpha-2), or unknown'),
   ip: z
     .string()
     .max(49)
@@ -92,6 +106,8 @@ export async function showSession(runtime: Runtime, row: ListedSession): Promise
     status: session.endedAt || over ? 'ended' : 'active',
     ip: session.ip,
     device: session.userAgent,
+    deviceKind: deviceKind(session.device),
+    country: session.country,
     createdAt: session.createdAt.toISOString(),
     lastActiveAt: new Date(runtime.activity.lastActiveAt(session)).toISOString(),
     idleExpiresAt: idleExpiry(runtime, session, idleTimeout).toISOString(),
@@ -107,7 +123,7 @@ async function readFilter(
   operator: Operator,
   input: z.infer<typeof filterShape>,
 ): Promise<SessionFilter> {
-  const { appId, userId, q, ip, ...plain } = input
+  const { appId, userId, q, ip, device, country, ...plain } = input
   const network = ip ? addressText(ip) : undefined
   if (ip && !network)
     throw new AppError('invalid_request', 'The input does not fit; see errors', {
@@ -121,6 +137,8 @@ async function readFilter(
     appId: number('app', appId),
     userId: number('usr', userId),
     ip: network,
+    device: device && deviceNumber(device),
+    country: country === UNKNOWN ? null : country?.toUpperCase(),
     match: found && { ...found, ip: q ? addressText(q) : undefined },
     only: operator.appIds,
   }
@@ -149,7 +167,8 @@ export const sessionsRouter = router({
       const { runtime } = ctx
       const { limit, cursor, sort, ...filter } = input
       const after = readCursor(position, cursor)
-      const where = sessionsWhere(await readFilter(runtime, ctx.operator, filter), runtime.now())
+      const read = await readFilter(runtime, ctx.operator, filter)
+      const where = sessionsWhere(read, runtime.now(), await asideOf(runtime.db, read, sort))
       const rows = await listSessions(runtime.db, where, {
         sort,
         after: after && { id: after[0], lastActiveAt: new Date(after[1]), activeMinute: after[2] },
@@ -172,7 +191,8 @@ export const sessionsRouter = router({
     .input(z.object(filterInput))
     .output(z.object({ count: z.number(), users: z.number(), capped: z.boolean() }))
     .query(async ({ ctx, input }) => {
-      const where = sessionsWhere(await readFilter(ctx.runtime, ctx.operator, input), ctx.runtime.now())
+      const filter = await readFilter(ctx.runtime, ctx.operator, input)
+      const where = sessionsWhere(filter, ctx.runtime.now(), await asideOf(ctx.runtime.db, filter))
       const { count, users } = await countSessions(ctx.runtime.db, where, MOST_COUNTED)
       return { count, users, capped: count >= MOST_COUNTED }
     }),
@@ -182,7 +202,11 @@ export const sessionsRouter = router({
     .input(z.object({ id }))
     .output(
       z.object({
-        session: sessionItem.extend({ endedBy: z.string().nullable(), explanation: z.string().nullable() }),
+        session: sessionItem.extend({
+          endedBy: z.string().nullable(),
+          explanation: z.string().nullable(),
+          agent: z.object({ browser: said, os: said, model: said }).describe('The User-Agent taken apart'),
+        }),
         timeline: z.array(
           z.object({
             at: instant,
@@ -202,6 +226,7 @@ export const sessionsRouter = router({
           ...item,
           endedBy: row.session.endedBy,
           explanation: item.endReason === null ? null : explainEnd(item.endReason),
+          agent: await describeAgent(item.device),
         },
         timeline: await timelineOf(ctx.runtime, row.session, item),
       }
@@ -262,7 +287,7 @@ export const sessionsRouter = router({
         status: 'active',
       }
       const chosen = input.ids?.map((text) => runtime.vault.ids.parse('ses', text) ?? -1)
-      const where = sessionsWhere(filter, now)
+      const where = sessionsWhere(filter, now, await asideOf(runtime.db, filter))
       if (input.expectedCount !== undefined) {
         const { count } = await countSessions(runtime.db, where, Math.max(MOST_COUNTED, input.expectedCount * 2))
         const moved = Math.abs(count - input.expectedCount)

@@ -13,11 +13,14 @@ import {
   lte,
   or,
   sql,
+  type Column,
   type SQL,
+  type SQLWrapper,
 } from 'drizzle-orm'
 import type { Reader } from '#server/db/database.ts'
 import { apps, identities, sessions, users } from '#server/db/schema.ts'
 import { beginsWith } from '#server/db/text.ts'
+import { unindexed } from '#server/db/unindexed.ts'
 import type { NetworkText } from '#server/http/network.ts'
 import type { EndReason, SignInMethod } from './session.ts'
 
@@ -28,6 +31,9 @@ export type SessionFilter = {
   status?: 'active' | 'ended' | undefined
   reason?: EndReason | undefined
   method?: SignInMethod | undefined
+  /** As the table keeps it; null is unknown. */
+  device?: number | null | undefined
+  country?: string | null | undefined
   ip?: NetworkText | undefined
   /** One of these sessions, or one of these users' sessions, or sessions from this address. */
   match?: { sessionId?: number | undefined; userIds?: number[]; ip?: NetworkText | undefined } | undefined
@@ -45,16 +51,19 @@ export type SessionSort = 'createdAt' | '-createdAt' | 'lastActiveAt' | '-lastAc
 
 const minute = (at: Date) => Math.floor(at.getTime() / 60_000)
 
+/** Members of a filter whose index is passed over: they are looked at in what another index, or the list's own order, brings. */
+type Aside = ReadonlySet<Narrowing>
+type Narrowing = 'appId' | 'device' | 'country' | 'reason'
+
 /** A filter as a condition. Sessions that time has ended count as active until the sweep has noted it, some seconds later. */
-export function sessionsWhere(filter: SessionFilter, now: Date): SQL | undefined {
+export function sessionsWhere(filter: SessionFilter, now: Date, aside: Aside = new Set()): SQL | undefined {
   const { match } = filter
+  const narrowed = narrowing(filter)
   return and(
-    filter.appId === undefined ? undefined : eq(sessions.appId, filter.appId),
+    ...narrowed.map(({ by, column, where }) => where(aside.has(by) ? unindexed(column) : column)),
     filter.userId === undefined ? undefined : eq(sessions.userId, filter.userId),
-    filter.only ? inArray(sessions.appId, filter.only.length > 0 ? filter.only : [-1]) : undefined,
     filter.status === 'active' ? and(isNull(sessions.endedAt), gt(sessions.expiresAt, now)) : undefined,
     filter.status === 'ended' ? isNotNull(sessions.endedAt) : undefined,
-    filter.reason ? eq(sessions.endReason, filter.reason) : undefined,
     filter.method ? eq(sessions.method, filter.method) : undefined,
     filter.ip ? from(filter.ip) : undefined,
     match
@@ -75,6 +84,50 @@ export function sessionsWhere(filter: SessionFilter, now: Date): SQL | undefined
       ? and(lte(sessions.activeMinute, minute(filter.activeTo)), lte(sessions.lastActiveAt, filter.activeTo))
       : undefined,
   )
+}
+
+/** What in a filter has few values, each with an index of its own. */
+function narrowing({ appId, only, device, country, reason }: SessionFilter) {
+  const narrowed: { by: Narrowing; column: Column; where: (column: SQLWrapper) => SQL }[] = []
+  const add = (by: Narrowing, column: Column, value: number | string | null | undefined) => {
+    if (value !== undefined) narrowed.push({ by, column, where: (at) => (value === null ? isNull(at) : eq(at, value)) })
+  }
+  add('appId', sessions.appId, appId)
+  if (only) {
+    const where = (at: SQLWrapper) => inArray(at, only.length > 0 ? only : [-1])
+    narrowed.push({ by: 'appId', column: sessions.appId, where })
+  }
+  add('device', sessions.device, device)
+  add('country', sessions.country, country)
+  add('reason', sessions.endReason, reason)
+  return narrowed
+}
+
+/** So many rows are put in order faster than they are looked for along another order. */
+const FEW = 10_000
+
+/**
+ * Which indexes a list by this filter passes over. What few sessions have (a kind of device, a country, an app) is found by its index, and everything else
+ * looked at in what that finds; what many have is met soon enough on the way along the list's order. SQLite, which keeps no figures of our rows, would
+ * take whichever index comes first.
+ * @param sort undefined where no order is asked for
+ */
+export async function asideOf(db: Reader, filter: SessionFilter, sort?: SessionSort): Promise<Aside> {
+  const narrowed = narrowing(filter)
+  const all = new Set(narrowed.map(({ by }) => by))
+  if (filter.userId !== undefined || filter.ip || filter.match) return all
+  for (const { by, column, where } of narrowed) {
+    if (!(await hasFewer(db, where(column)))) continue
+    all.delete(by)
+    return all
+  }
+  return sort?.endsWith('lastActiveAt') ? all : new Set()
+}
+
+async function hasFewer(db: Reader, where: SQL | undefined): Promise<boolean> {
+  const some = db.select({ id: sessions.id }).from(sessions).where(where).limit(FEW).as('some')
+  const [row] = await db.select({ count: count() }).from(some)
+  return row!.count < FEW
 }
 
 const from = ({ whole, beginnings }: NetworkText): SQL =>

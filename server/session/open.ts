@@ -1,15 +1,14 @@
 import type { App } from '#server/app/app.ts'
 import type { Transaction } from '#server/db/database.ts'
 import { AppError } from '#server/error.ts'
+import { deviceNumber, deviceOf } from '#server/origin/device.ts'
+import type { Origin } from '#server/origin/origin.ts'
 import type { Runtime } from '#server/runtime.ts'
 import { hashSecret } from '#server/secret/opaque.ts'
 import { freshBytes } from '#server/secret/random.ts'
 import { timedOut, type SessionRow, type SignInMethod } from './session.ts'
 import { endSession, insertSession, listSeated } from './store.ts'
 import { tellEnded, type Ending } from './tell.ts'
-
-/** Where a call comes from. */
-export type Origin = { ip: string; userAgent: string | undefined }
 
 export type Opened = {
   session: SessionRow
@@ -66,6 +65,8 @@ export async function openSession(
     method: input.method,
     ip: input.origin.ip,
     userAgent: input.origin.userAgent?.slice(0, 512) ?? null,
+    device: deviceNumber(deviceOf(input.origin.userAgent)),
+    country: runtime.geo.countryOf(input.origin),
     createdAt: now,
     expiresAt: after(now, policy.absoluteTimeout),
     refreshHash: hashSecret(refreshSecret),

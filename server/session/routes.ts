@@ -5,6 +5,7 @@ import type { Handler } from '#server/http/ahead.ts'
 import { methodNotAllowed, parse, sendJson, sendNothing } from '#server/http/answer.ts'
 import { authenticate, seenUser, spendUnknown } from '#server/http/authenticate.ts'
 import { publicUser } from '#server/identity/publicUser.ts'
+import { deviceKind } from '#server/origin/device.ts'
 import type { Runtime } from '#server/runtime.ts'
 import { refresh } from '#server/token/refresh.ts'
 import { sessionEvents } from './events.ts'
@@ -67,7 +68,9 @@ export function sessionRoutes(runtime: Runtime, body: RequestHandler[]): Router 
       .map((row) => ({
         ...publicSession(runtime, access.app, row),
         device: row.userAgent,
+        deviceKind: deviceKind(row.device),
         ip: row.ip,
+        country: row.country,
         current: row.id === access.session.id,
       }))
     sendJson(response, { items, nextCursor: null })

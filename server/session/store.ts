@@ -1,4 +1,4 @@
-import { and, asc, desc, eq, gt, inArray, isNull, lt, ne, sql, type SQL } from 'drizzle-orm'
+import { and, asc, desc, eq, gt, gte, inArray, isNull, lt, ne, sql, type SQL } from 'drizzle-orm'
 import type { Reader, Transaction } from '#server/db/database.ts'
 import { accessTokens, apps, sessionEvents, sessions, users } from '#server/db/schema.ts'
 import { hexOf, markOf } from '#server/db/bytes.ts'
@@ -75,6 +75,12 @@ export async function findSessionRow(db: Reader, id: number): Promise<SessionRow
   return row
 }
 
+/** Whether a session holds a seat: the same as that nobody has ended it, by the index that leads with the user. */
+const isSeated = gte(sessions.seat, 0)
+
+/** What frees a session's seat; to be set with its end. */
+const unseated = { seat: sql`-${sessions.id}` as unknown as number }
+
 const seated = statement('sessions_seated', (db) =>
   db
     .select({
@@ -87,7 +93,7 @@ const seated = statement('sessions_seated', (db) =>
       expiresAt: sessions.expiresAt,
     })
     .from(sessions)
-    .where(and(eq(sessions.userId, param(sessions.userId, 'userId')), isNull(sessions.endedAt)))
+    .where(and(eq(sessions.userId, param(sessions.userId, 'userId')), isSeated))
     .orderBy(asc(sessions.id)),
 )
 
@@ -107,6 +113,8 @@ const insertion = statement('session_insert', (db) =>
       method: sql.placeholder('method'),
       ip: sql.placeholder('ip'),
       userAgent: sql.placeholder('userAgent'),
+      device: sql.placeholder('device'),
+      country: sql.placeholder('country'),
       createdAt: sql.placeholder('createdAt'),
       lastActiveAt: sql.placeholder('createdAt'),
       activeMinute: sql.placeholder('activeMinute'),
@@ -126,6 +134,8 @@ export type NewSession = Pick<
   | 'method'
   | 'ip'
   | 'userAgent'
+  | 'device'
+  | 'country'
   | 'createdAt'
   | 'expiresAt'
   | 'refreshHash'
@@ -142,6 +152,7 @@ const ending = statement('session_end', (db) =>
   db
     .update(sessions)
     .set({
+      ...unseated,
       endedAt: sql.placeholder('at') as unknown as Date,
       endReason: sql.placeholder('reason') as unknown as string,
       endedBy: sql.placeholder('by') as unknown as string,
@@ -184,12 +195,12 @@ export function endSessions(
     .limit(limit)
   return tx
     .update(sessions)
-    .set({ endedAt: end.at, endReason: end.reason, endedBy: end.by ?? null })
+    .set({ ...unseated, endedAt: end.at, endReason: end.reason, endedBy: end.by ?? null })
     .where(inArray(sessions.id, chosen))
     .returning({ id: sessions.id, appId: sessions.appId, userId: sessions.userId, method: sessions.method })
 }
 
-export const ofUser = (userId: number): SQL => eq(sessions.userId, userId)
+export const ofUser = (userId: number): Condition => and(eq(sessions.userId, userId), isSeated)
 export const ofApp = (appId: number): SQL => eq(sessions.appId, appId)
 export const openedBy = (identityId: number): SQL => eq(sessions.identityId, identityId)
 export const otherThan = (id: number): SQL => ne(sessions.id, id)
@@ -293,7 +304,7 @@ export function listLive(db: Reader, userId: number) {
   return db
     .select()
     .from(sessions)
-    .where(and(eq(sessions.userId, userId), isNull(sessions.endedAt)))
+    .where(and(eq(sessions.userId, userId), isSeated))
     .orderBy(desc(sessions.id))
 }
 

@@ -1,6 +1,6 @@
 import type { Actor } from '#server/operator/audit.ts'
 import type { Runtime } from '#server/runtime.ts'
-import type { Origin } from '#server/session/open.ts'
+import type { Origin } from '#server/origin/origin.ts'
 
 /** A person as the audit log names them: by the id that operators know, and never by name. */
 export const personActor = ({ vault }: Runtime, userId: number, { ip }: Origin): Actor => ({

@@ -2,7 +2,7 @@ import type { App } from '#server/app/app.ts'
 import type { Transaction } from '#server/db/database.ts'
 import { queueEmail, type NewEmail } from '#server/email/queue.ts'
 import type { Runtime } from '#server/runtime.ts'
-import type { Origin } from '#server/session/open.ts'
+import type { Origin } from '#server/origin/origin.ts'
 import type { Contact } from './contact.ts'
 
 type Told = { app: App; userId: number; to: Contact | undefined; origin: Origin }

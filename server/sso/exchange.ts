@@ -2,7 +2,7 @@ import type { App } from '#server/app/app.ts'
 import { AppError } from '#server/error.ts'
 import type { Form } from '#server/http/form.ts'
 import type { Runtime } from '#server/runtime.ts'
-import type { Origin } from '#server/session/open.ts'
+import type { Origin } from '#server/origin/origin.ts'
 import { ssoLogin, ssoToken } from './login.ts'
 
 export const TOKEN_EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange'

@@ -8,21 +8,25 @@ export const STEPS = [1, 60, 1440] as const
 /** What cannot be written for so long that it would fill the memory is lost. */
 const MOST_PENDING = 200_000
 
+type Sum = { n: number }
+/** What was counted in one minute, by app and name; each figure knows the sum over all apps. */
+type Counted = Map<number, Map<string, Sum & { total: Sum }>>
+
 /** Counts what happens, in memory, and writes it once a second: a sign-in costs two additions. */
 export type Figures = {
   /** @param appId 0 for what belongs to no app @param name such as `signin.telegram.ok` */
   count(appId: number, name: string, n?: number): void
   /** What this process has counted since it started, over all apps. */
-  totals(): ReadonlyMap<string, number>
+  totals(): ReadonlyMap<string, { readonly n: number }>
   flush(): Promise<void>
   close(): Promise<void>
 }
 
 export function createFigures(db: Database, now: () => Date, onError: (error: unknown) => void): Figures {
   let minute = 0
-  let current = new Map<number, Map<string, number>>()
-  const totals = new Map<string, number>()
-  const past: { minute: number; counts: typeof current }[] = []
+  let current: Counted = new Map()
+  const totals = new Map<string, Sum>()
+  const past: { minute: number; counts: Counted }[] = []
   let timer: NodeJS.Timeout | undefined
   let closed = false
   let flushing: Promise<void> = Promise.resolve()
@@ -64,8 +68,14 @@ export function createFigures(db: Database, now: () => Date, onError: (error: un
         current.set(appId, (ofApp = new Map()))
         schedule()
       }
-      ofApp.set(name, (ofApp.get(name) ?? 0) + n)
-      totals.set(name, (totals.get(name) ?? 0) + n)
+      let figure = ofApp.get(name)
+      if (!figure) {
+        const total = totals.get(name) ?? { n: 0 }
+        totals.set(name, total)
+        ofApp.set(name, (figure = { n: 0, total }))
+      }
+      figure.n += n
+      figure.total.n += n
     },
     totals: () => totals,
     flush() {
@@ -82,11 +92,11 @@ export function createFigures(db: Database, now: () => Date, onError: (error: un
 }
 
 /** Counts of some minutes as rows of all steps, in the order of their key. */
-function rollUp(taken: { minute: number; counts: Map<number, Map<string, number>> }[]): Figure[] {
+function rollUp(taken: { minute: number; counts: Counted }[]): Figure[] {
   const sums = new Map<string, Figure>()
   for (const { minute, counts } of taken) {
     for (const [appId, names] of counts) {
-      for (const [name, n] of names) {
+      for (const [name, { n }] of names) {
         for (const step of STEPS) {
           const at = Math.floor(minute / step)
           const key = `${step} ${at} ${appId} ${name}`

@@ -48,7 +48,7 @@ export function createMetrics(runtime: Runtime): Registry {
       registers: [registry],
       collect() {
         counter.reset()
-        for (const [figure, n] of runtime.figures.totals()) {
+        for (const [figure, { n }] of runtime.figures.totals()) {
           const values = like.exec(figure)?.slice(1)
           if (values) counter.inc(Object.fromEntries(labels.map((label, place) => [label, values[place]!])), n)
         }
@@ -89,7 +89,7 @@ export function createMetrics(runtime: Runtime): Registry {
 
 function countsOf(runtime: Runtime, prefix: string): number[] {
   const counts = new Array<number>(bounds.length + 1).fill(0)
-  for (const [figure, n] of runtime.figures.totals())
+  for (const [figure, { n }] of runtime.figures.totals())
     if (figure.startsWith(prefix)) counts[Number(figure.slice(prefix.length))]! += n
   return counts
 }

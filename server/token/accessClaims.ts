@@ -1,5 +1,7 @@
 /** Claims of an access token that was verified once (RFC 9068). */
 export type AccessClaims = {
+  /** What signed it. */
+  kid: string
   sessionId: number
   exp: number
   jti: string

@@ -7,7 +7,10 @@ import { assertSeesAll } from '#server/operator/operator.ts'
 import { sessionItem, showSession } from '#server/session/console.ts'
 import { findListedSession } from '#server/session/listStore.ts'
 import { revokeSession } from '#server/session/revoke.ts'
+import { deleteKey } from './deleteKey.ts'
 import { inspectToken } from './inspect.ts'
+import { heardOf } from './keys.ts'
+import { liveTokens, type LiveTokens } from './liveTokens.ts'
 import { rotateKeys } from './rotate.ts'
 import { listKeys } from './store.ts'
 
@@ -83,6 +86,19 @@ export const tokensRouter = router({
     }),
 })
 
+const liveShape = z
+  .object({
+    count: z.number(),
+    capped: z.boolean(),
+    lastExpiresAt: instant.nullable().describe('When the last of them expires'),
+  })
+  .describe('Sessions whose newest access token this key signed and which is good still, counted up to 10,000')
+
+const showLive = ({ lastExpiresAt, ...live }: LiveTokens) => ({
+  ...live,
+  lastExpiresAt: lastExpiresAt?.toISOString() ?? null,
+})
+
 const keyShape = z.object({
   kid: z.string(),
   state: z.enum(['next', 'active', 'retired']),
@@ -91,6 +107,8 @@ const keyShape = z.object({
   activatedAt: instant.nullable(),
   retiredAt: instant.nullable(),
   publishedUntil: instant.nullable(),
+  heardAt: instant.nullable().describe('Of the next key: when all who verify know it, before which it should not sign'),
+  liveTokens: liveShape,
 })
 
 export const keysRouter = router({
@@ -102,6 +120,7 @@ export const keysRouter = router({
       // Looking makes them where there are none yet.
       await ctx.runtime.keys.active()
       const rows = await listKeys(ctx.runtime.db)
+      const live = await liveTokens(ctx.runtime, rows, ctx.operator.appIds)
       const items = rows.map((row) => ({
         kid: row.kid,
         state: row.state,
@@ -110,6 +129,8 @@ export const keysRouter = router({
         activatedAt: row.activatedAt?.toISOString() ?? null,
         retiredAt: row.retiredAt?.toISOString() ?? null,
         publishedUntil: row.publishedUntil?.toISOString() ?? null,
+        heardAt: row.state === 'next' ? (heardOf(rows)?.toISOString() ?? null) : null,
+        liveTokens: showLive(live.get(row.kid)!),
       }))
       return shortPage(inOrder(items, input.sort, '-createdAt'), input)
     }),
@@ -123,11 +144,33 @@ export const keysRouter = router({
         'Rotate: the next key signs from now on, the active one only verifies until its tokens have expired',
       ),
     )
-    .input(z.strictObject({}))
-    .output(z.object({ active: z.string(), retired: z.string().nullable() }))
-    .mutation(async ({ ctx }) => {
+    .input(z.strictObject({ reason: z.string().trim().min(1).max(200).optional().describe('Why, for the audit log') }))
+    .output(
+      z.object({
+        active: z.string(),
+        retired: z.string().nullable(),
+        warning: z.string().nullable().describe('Where verifiers may not know the new key yet'),
+      }),
+    )
+    .mutation(async ({ ctx, input }) => {
       assertSeesAll(ctx.operator)
-      const { active, retired } = await rotateKeys(ctx.runtime, ctx.actor)
-      return { active, retired: retired ?? null }
+      const { active, retired, warning } = await rotateKeys(ctx.runtime, ctx.actor, input.reason)
+      return { active, retired: retired ?? null, warning: warning ?? null }
+    }),
+
+  delete: procedure('own')
+    .meta(
+      rest(
+        'DELETE',
+        '/keys/{kid}',
+        'Signing keys',
+        'Delete a retired key: the tokens it signed are refused from now on, and their sessions get new ones by refresh',
+      ),
+    )
+    .input(z.object({ kid: z.string().max(100) }))
+    .output(z.object({ stopped: liveShape }))
+    .mutation(async ({ ctx, input }) => {
+      assertSeesAll(ctx.operator)
+      return { stopped: showLive(await deleteKey(ctx.runtime, ctx.actor, input.kid)) }
     }),
 })

@@ -52,7 +52,7 @@ export function signJwt({ kid, privateKey }: SigningKey, typ: string, claims: JW
  */
 export async function verifyAccessJwt(runtime: Runtime, token: string): Promise<AccessClaims> {
   if (!looksLikeJwt(token)) throw invalid()
-  const payload = await verifySigned(runtime, token)
+  const { payload, kid } = await verifySigned(runtime, token)
   const sessionId = runtime.vault.ids.parse('ses', String(payload['sid']))
   if (sessionId === undefined) throw invalid()
   const { exp, iat, jti, aud, sub } = payload as {
@@ -62,18 +62,20 @@ export async function verifyAccessJwt(runtime: Runtime, token: string): Promise<
     aud: string | string[]
     sub: string
   }
-  const claims = { sessionId, exp, iat, jti, aud, sub, client_id: String(payload['client_id']) }
+  const claims = { kid, sessionId, exp, iat, jti, aud, sub, client_id: String(payload['client_id']) }
   runtime.verified.add(token, claims)
   return claims
 }
 
-async function verifySigned(runtime: Runtime, token: string): Promise<JWTPayload> {
+async function verifySigned(runtime: Runtime, token: string): Promise<{ payload: JWTPayload; kid: string }> {
+  let kid = ''
   try {
     const { payload } = await jwtVerify(
       token,
       async (header) => {
         const key = header.kid === undefined ? undefined : await runtime.keys.find(header.kid)
         if (!key) throw invalid()
+        kid = header.kid!
         return key
       },
       {
@@ -84,10 +86,10 @@ async function verifySigned(runtime: Runtime, token: string): Promise<JWTPayload
         currentDate: runtime.now(),
       },
     )
-    return payload
+    return { payload, kid }
   } catch (cause) {
     // Looked at last: the signature and all other claims hold.
-    if (cause instanceof errors.JWTExpired) return cause.payload
+    if (cause instanceof errors.JWTExpired) return { payload: cause.payload, kid }
     if (cause instanceof errors.JOSEError) throw invalid(cause)
     throw cause
   }

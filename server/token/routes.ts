@@ -15,7 +15,8 @@ import {
 } from '#server/http/authenticate.ts'
 import { readForm, type Form } from '#server/http/form.ts'
 import type { Runtime } from '#server/runtime.ts'
-import type { Origin } from '#server/session/open.ts'
+import type { Origin } from '#server/origin/origin.ts'
+import { KEY_SET_TTL } from './keys.ts'
 import { introspect } from './introspect.ts'
 import { refresh } from './refresh.ts'
 import { revokeToken } from './revokeToken.ts'
@@ -122,7 +123,7 @@ export function tokenRoutes(runtime: Runtime, grants: Record<string, Grant> = {}
 
   const jwks = '/.well-known/jwks.json'
   router.get(jwks, async (_request, response) => {
-    response.setHeader('cache-control', 'public, max-age=300')
+    response.setHeader('cache-control', `public, max-age=${KEY_SET_TTL}`)
     response.setHeader('access-control-allow-origin', '*')
     sendJson(response, await runtime.keys.jwks())
   })

@@ -1,7 +1,8 @@
-import { and, desc, eq, gt, lte, ne, or, sql } from 'drizzle-orm'
+import { and, count, desc, eq, gt, gte, inArray, isNull, lte, ne, or, sql } from 'drizzle-orm'
 import type { Reader, Transaction } from '#server/db/database.ts'
 import { accessTokens, erasedSessions, sessions, signingKeys } from '#server/db/schema.ts'
 import { param, statement } from '#server/db/statement.ts'
+import { unindexed } from '#server/db/unindexed.ts'
 
 export type SigningKeyRow = typeof signingKeys.$inferSelect
 
@@ -24,6 +25,42 @@ export async function insertKey(tx: Transaction, key: typeof signingKeys.$inferI
 
 export async function moveKey(tx: Transaction, id: number, change: Partial<SigningKeyRow>): Promise<void> {
   await tx.update(signingKeys).set(change).where(eq(signingKeys.id, id))
+}
+
+export async function deleteKey(tx: Transaction, id: number): Promise<void> {
+  await tx.delete(signingKeys).where(eq(signingKeys.id, id))
+}
+
+/**
+ * How many live sessions of some apps got their newest JWT in a span of time, counted up to `most`, and when the last of those was. A session gets one when it
+ * begins and when it is refreshed, which both count as use: only sessions used since `from` are looked at, by the index of last uses.
+ */
+export async function countIssued(
+  db: Reader,
+  issued: { appIds: number[]; from: Date; to: Date; now: Date },
+  most: number,
+): Promise<{ count: number; last: Date | null }> {
+  const { createdAt, refreshedAt } = sessions
+  const at = sql`coalesce(${refreshedAt}, ${createdAt})`
+  const some = db
+    .select({ at: at.mapWith(createdAt).as('at') })
+    .from(sessions)
+    .where(
+      and(
+        gte(sessions.activeMinute, Math.floor(issued.from.getTime() / 60_000)),
+        inArray(unindexed(sessions.appId), issued.appIds),
+        isNull(sessions.endedAt),
+        gt(sessions.expiresAt, issued.now),
+        sql`${at} >= ${sql.param(issued.from, createdAt)}`,
+        sql`${at} < ${sql.param(issued.to, createdAt)}`,
+      ),
+    )
+    .limit(most)
+    .as('some')
+  const [row] = await db
+    .select({ count: count(), last: sql<Date | null>`max(${some.at})`.mapWith(createdAt) })
+    .from(some)
+  return row!
 }
 
 const insertion = statement('access_token_insert', (db) =>

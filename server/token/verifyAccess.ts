@@ -28,7 +28,9 @@ export function verifyAccess(runtime: Runtime, token: string): Promise<Access> {
 }
 
 async function verifyJwt(runtime: Runtime, token: string): Promise<Access> {
-  const claims = runtime.verified.get(token) ?? (await verifyAccessJwt(runtime, token))
+  const known = runtime.verified.get(token)
+  // Nothing that a deleted key has signed is remembered.
+  const claims = known && runtime.keys.holds(known.kid) ? known : await verifyAccessJwt(runtime, token)
   // The session first: to hear that it is over and why helps more than to be sent to refresh a token in vain.
   const { found, app } = await liveSession(runtime, claims.sessionId)
   if (runtime.now().getTime() >= claims.exp * 1000)

@@ -1,6 +1,6 @@
 import type { App } from '#server/app/app.ts'
 import type { Runtime } from '#server/runtime.ts'
-import type { Origin } from '#server/session/open.ts'
+import type { Origin } from '#server/origin/origin.ts'
 import { signIn, type Login } from '#server/session/signIn.ts'
 import { proveWallet, type WalletProof } from './prove.ts'
 

@@ -1,20 +1,24 @@
 import { AppError } from '#server/error.ts'
+import { deviceOf } from '#server/origin/device.ts'
 import type { Book } from './book.ts'
 import type { Challenges } from './challenge.ts'
 import type { Entry } from './lists.ts'
 import type { Measure, Measures } from './measures.ts'
 import type { Finding, Notes } from './notes.ts'
-import { deviceOf, placeOf } from './place.ts'
+import { keysOf, placeOf, type Keys } from './place.ts'
 import type { Residents } from './residents.ts'
 import type { Tally } from './tally.ts'
-import { codeKey, keysOf, proofKey, typistKey, type Keys, type Stop, type Try } from './try.ts'
+import { codeKey, proofKey, typistKey, type Stop, type Try } from './try.ts'
 
 const MOST_STOPS = 500
 
 /** Lets tries pass, or not. */
 export type Admission = {
-  /** @throws AppError forbidden, rate_limited, challenge_required, login_expired */
-  admit(attempt: Try): Promise<void>
+  /**
+   * Undefined where nothing is known against a try, which is nearly always: then nobody has to wait a turn.
+   * @throws AppError forbidden, rate_limited, challenge_required, login_expired
+   */
+  admit(attempt: Try): Promise<void> | undefined
   stops: readonly Stop[]
 }
 
@@ -31,6 +35,8 @@ type World = {
 
 export function createAdmission({ book, notes, measures, residents, challenges, minutes, now }: World): Admission {
   const stops: Stop[] = []
+  const sumOf = (key: string, count: 'codes' | 'failed' | 'succeeded', at: number) =>
+    minutes.sum(minutes.peek(key, at), count, at)
 
   function stop(attempt: Try, detector: Stop['detector'], error: AppError): never {
     const { app, method, ip } = attempt
@@ -46,18 +52,26 @@ export function createAdmission({ book, notes, measures, residents, challenges, 
     notes.finding(finding)
   }
 
-  async function admit(attempt: Try): Promise<void> {
+  function admit(attempt: Try): Promise<void> | undefined {
     const stale = book.refresh()
-    if (stale) await stale
+    return stale ? stale.then(() => look(attempt)) : look(attempt)
+  }
+
+  function look(attempt: Try): Promise<void> | undefined {
+    if (book.lists().size === 0 && measures.size() === 0 && !attempt.over) return undefined
+    return judge(attempt)
+  }
+
+  async function judge(attempt: Try): Promise<void> {
     const at = now().getTime()
     const place = placeOf(attempt.ip)
     const entry = book.lists().find(place, attempt.app.id, at)
     if (entry?.effect === 'allow') return
-    const keys = keysOf(attempt.app, place)
+    const keys = keysOf(attempt.app.id, place)
     // A code is typed by who has a session open: only guessing of codes stops that, and only those who have guessed.
     if (attempt.method === 'code') {
       const guessing = measures.get(codeKey(keys))
-      if (!guessing || guessing.until <= at || minutes.sum(typistKey(attempt), 'codes', at) === 0) return
+      if (!guessing || guessing.until <= at || sumOf(typistKey(attempt), 'codes', at) === 0) return
       return meet(attempt, guessing, at)
     }
     if (entry) {
@@ -82,7 +96,7 @@ export function createAdmission({ book, notes, measures, residents, challenges, 
     }
     const surge = measures.get(keys.app)
     // Where failures come from everywhere, only those must work that have failed themselves and never succeeded.
-    const suspect = minutes.sum(keys.address, 'failed', at) > 0 && minutes.sum(keys.address, 'succeeded', at) === 0
+    const suspect = sumOf(keys.address, 'failed', at) > 0 && sumOf(keys.address, 'succeeded', at) === 0
     if (surge && surge.answer !== 'watch' && surge.until > at && suspect) around.push(surge)
     if (around.length === 0 || (await residents.isOne(attempt, keys, at))) return
     for (const measure of around) await meet(attempt, measure, at)
@@ -92,7 +106,7 @@ export function createAdmission({ book, notes, measures, residents, challenges, 
   const isNeighbour = async ({ answer, finding }: Measure, attempt: Try, { address }: Keys, at: number) =>
     answer === 'challenge' &&
     finding.kind === 'network' &&
-    minutes.sum(address, 'failed', at) === 0 &&
+    sumOf(address, 'failed', at) === 0 &&
     (await residents.livesHere(attempt, address, at))
 
   async function meet(attempt: Try, measure: Measure, at: number): Promise<void> {

@@ -2,10 +2,18 @@ import type { IncomingMessage } from 'node:http'
 import { toAppError } from '#server/error.ts'
 import type { Runtime } from '#server/runtime.ts'
 import type { Login } from '#server/session/signIn.ts'
-import type { Method, Try } from './try.ts'
+import { methods, type Method, type Try } from './try.ts'
 
 /** The header that brings a solved challenge. */
 const SOLUTION = 'gatehouse-challenge'
+
+/** What each way counts as. Spelled once: a name that is put together anew has to be hashed anew. */
+const names = Object.fromEntries(
+  methods.map((method) => {
+    const name = method === 'nonce' ? 'nonce' : `signin.${method}`
+    return [method, { name, ok: `${name}.ok` }]
+  }),
+) as Record<Method, { name: string; ok: string }>
 
 /**
  * Runs one try at a way in: not at all where the watch stops it, and with its outcome counted. Everything that takes a proof or hands out a
@@ -21,12 +29,13 @@ export async function attempt<T>(
   const { request, ...rest } = input
   const header = request.headers[SOLUTION]
   const tried: Try = { ...rest, solution: typeof header === 'string' ? header : undefined }
-  const name = input.method === 'nonce' ? 'nonce' : `signin.${input.method}`
+  const { ok, name } = names[input.method]
   try {
-    await traffic.admit(tried)
+    const held = traffic.admit(tried)
+    if (held) await held
     const result = await work()
     traffic.note(tried, 'ok', (result as { user?: Login['user'] } | undefined)?.user?.id)
-    figures.count(input.app.id, `${name}.ok`)
+    figures.count(input.app.id, ok)
     return result
   } catch (error) {
     const { code } = toAppError(error)

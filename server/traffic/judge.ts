@@ -3,10 +3,10 @@ import type { Book } from './book.ts'
 import type { DetectorName } from './detectors.ts'
 import type { Measures, Where } from './measures.ts'
 import type { Notes } from './notes.ts'
-import { placeOf, type Place } from './place.ts'
+import { keysOf, placeOf, type Keys, type Place } from './place.ts'
 import type { Residents } from './residents.ts'
-import type { Tally } from './tally.ts'
-import { codeKey, keysOf, proofKey, typistKey, type Keys, type Try } from './try.ts'
+import { distinct, see, type Counts, type Tally } from './tally.ts'
+import { codeKey, proofKey, typistKey, type Try } from './try.ts'
 
 /** Networks a minute in which one proof may turn up: a phone changes them on a train, not this often. */
 const MOST_NETWORKS = 10
@@ -23,8 +23,8 @@ type World = {
   now: () => Date
 }
 
-/** What is known of one try while it is counted. */
-type Case = { attempt: Try; place: Place; keys: Keys; at: number }
+/** What is known of one try while it is counted, and of its address in the last minute. */
+type Case = { attempt: Try; place: Place; keys: Keys; at: number; mine: Counts }
 
 /** Counts how a try ended, and finds what is no person's doing. */
 export type Judge = (attempt: Try, code: string, who?: string) => void
@@ -46,83 +46,83 @@ export function createJudge(world: World): Judge {
   const here = ({ keys, place }: Case): Where => ({ kind: 'address', key: keys.address, value: place.address })
 
   function noteCode(one: Case): void {
-    const { attempt, keys, at } = one
-    minute.of(keys.address, at).codes++
+    const { attempt, keys, at, mine } = one
+    mine.codes++
     minutes.of(typistKey(attempt), at).codes++
-    const tries = minute.sum(keys.address, 'codes', at)
+    const tries = minute.sum(mine, 'codes', at)
     weigh('code_guessing', one, { ...here(one), key: codeKey(keys) }, { tries, confidence: 90 })
   }
 
   function noteToken(one: Case): void {
-    const { keys, at } = one
-    const mine = minute.of(keys.address, at)
+    const { keys, mine } = one
     mine.tokens++
     const where = { ...here(one), key: `token ${keys.address}` }
     weigh('token_guessing', one, where, { tries: mine.tokens, confidence: 70 })
   }
 
   function noteNonce(one: Case): void {
-    const { keys, at } = one
-    minute.of(keys.address, at).nonces++
-    const tries = minute.sum(keys.address, 'nonces', at)
-    const used = minute.sum(keys.address, 'succeeded', at)
+    const { at, mine } = one
+    mine.nonces++
+    const tries = minute.sum(mine, 'nonces', at)
+    const used = minute.sum(mine, 'succeeded', at)
     weigh('nonce_farming', one, here(one), { tries, confidence: used === 0 ? 95 : 80, also: used < tries / 5 })
   }
 
-  function noteProof(one: Case): void {
-    const { attempt, place, at } = one
+  function noteProof({ attempt, place, at }: Case): void {
     const key = proofKey(attempt)!
-    minute.of(key, at).succeeded++
-    minute.see(key, place.network, MOST_NETWORKS, at)
-    const uses = minute.sum(key, 'succeeded', at)
+    const proof = minute.of(key, at)
+    proof.succeeded++
+    see(proof, place.network, MOST_NETWORKS)
+    const uses = minute.sum(proof, 'succeeded', at)
     const { mode, threshold } = book.rules().replayed_proofs
-    if (mode === 'off' || (uses < threshold && minute.distinct(key, at) < MOST_NETWORKS)) return
+    if (mode === 'off' || (uses < threshold && distinct(proof) < MOST_NETWORKS)) return
     const where = { kind: 'proof', key, value: attempt.proof!.slice(0, 16) } as const
     measures.take('replayed_proofs', attempt, where, { tries: uses, confidence: 90 })
   }
 
-  function noteSuccess(one: Case, who: string | undefined): void {
-    const { attempt, place, keys, at } = one
-    minute.of(keys.address, at).succeeded++
-    minute.of(keys.network, at).succeeded++
+  function noteSuccess(one: Case, near: Counts, who: string | undefined): void {
+    const { attempt, place, keys, at, mine } = one
+    mine.succeeded++
+    near.succeeded++
     minutes.of(keys.address, at).succeeded++
     residents.settle(attempt, keys, at)
     if (who === undefined) return
     const { many_subjects, many_addresses } = book.rules()
-    minute.see(keys.address, who, many_subjects.threshold, at)
-    const people = minute.distinct(keys.address, at)
+    see(mine, who, many_subjects.threshold)
+    const people = distinct(mine)
     const many = people > many_subjects.threshold
-    weigh('many_subjects', one, here(one), { tries: people, confidence: 60, also: many })
-    minutes.see(who, place.network, many_addresses.threshold, at)
-    const places = minutes.distinct(who, at)
+    if (many) weigh('many_subjects', one, here(one), { tries: people, confidence: 60 })
+    const person = minutes.of(who, at)
+    see(person, place.network, many_addresses.threshold)
+    const places = distinct(person)
     if (places < many_addresses.threshold) return
     const userId = vault.ids.parse('usr', who)
     const where = { kind: 'user', key: `who ${who}`, value: '', ...(userId !== undefined && { userId }) } as const
     weigh('many_addresses', one, where, { tries: places, confidence: 70 })
   }
 
-  function noteFailure(one: Case): void {
-    const { place, keys, at } = one
-    for (const key of [keys.address, keys.network, keys.app]) minute.of(key, at).failed++
-    minutes.of(keys.address, at).failed++
-    minute.see(keys.app, place.address, 50, at)
-    const failedAt = (detector: DetectorName, where: Where, least: number) => {
-      const tries = minute.sum(where.key, 'failed', at)
-      const share = tries / Math.max(1, minute.sum(where.key, 'tries', at))
+  function noteFailure(one: Case, near: Counts): void {
+    const { place, keys, at, mine } = one
+    const app = minute.of(keys.app, at)
+    for (const counts of [mine, near, app, minutes.of(keys.address, at)]) counts.failed++
+    see(app, place.address, 50)
+    const failedAt = (detector: DetectorName, counts: Counts, where: Where, least: number) => {
+      const tries = minute.sum(counts, 'failed', at)
+      const share = tries / Math.max(1, minute.sum(counts, 'tries', at))
       weigh(detector, one, where, { tries, confidence: Math.round(share * 95), also: share >= least })
     }
-    failedAt('failed_proofs', here(one), 0.5)
-    failedAt('failed_proofs_network', { kind: 'network', key: keys.network, value: place.network }, 0.8)
-    const tries = minute.sum(keys.app, 'failed', at)
-    const spread = minute.distinct(keys.app, at) >= 10
+    failedAt('failed_proofs', mine, here(one), 0.5)
+    failedAt('failed_proofs_network', near, { kind: 'network', key: keys.network, value: place.network }, 0.8)
+    const tries = minute.sum(app, 'failed', at)
+    const spread = distinct(app) >= 10
     weigh('failure_surge', one, { kind: 'app', key: keys.app, value: '' }, { tries, confidence: 80, also: spread })
   }
 
   function noteSpent(one: Case): void {
-    const { keys, at } = one
-    minute.of(keys.address, at).spent++
-    const tries = minute.sum(keys.address, 'spent', at)
-    const most = tries >= minute.sum(keys.address, 'tries', at) / 2
+    const { at, mine } = one
+    mine.spent++
+    const tries = minute.sum(mine, 'spent', at)
+    const most = tries >= minute.sum(mine, 'tries', at) / 2
     weigh('spent_proofs', one, here(one), { tries, confidence: 85, also: most })
   }
 
@@ -130,22 +130,25 @@ export function createJudge(world: World): Judge {
     const { app, method } = attempt
     const at = now().getTime()
     const place = placeOf(attempt.ip)
-    const keys = keysOf(app, place)
-    const one: Case = { attempt, place, keys, at }
+    const keys = keysOf(app.id, place)
+    const mine = minute.of(keys.address, at)
+    const one: Case = { attempt, place, keys, at, mine }
     if (method === 'code') return noteCode(one)
     const kind = method === 'nonce' || method === 'token' ? undefined : code === 'ok' ? 'succeeded' : failureOf(code)
-    notes.attempt(attempt, place, kind === 'succeeded' ? 'succeeded' : kind === 'stopped' ? 'stopped' : 'failed')
+    const outcome = kind === 'succeeded' || kind === 'stopped' ? kind : 'failed'
+    notes.attempt(attempt, place, keys, at, outcome)
     if (method === 'token') return noteToken(one)
+    const near = minute.of(keys.network, at)
     if (method === 'nonce') noteNonce(one)
     else {
-      minute.of(keys.address, at).tries++
-      minute.of(keys.network, at).tries++
+      mine.tries++
+      near.tries++
     }
-    const flood = minute.sum(keys.address, 'tries', at) + minute.sum(keys.address, 'nonces', at)
+    const flood = minute.sum(mine, 'tries', at) + minute.sum(mine, 'nonces', at)
     weigh('flood', one, here(one), { tries: flood, confidence: 75 })
     if (attempt.proof !== undefined && code === 'ok') noteProof(one)
-    if (kind === 'succeeded') noteSuccess(one, who)
-    else if (kind === 'failed') noteFailure(one)
+    if (kind === 'succeeded') noteSuccess(one, near, who)
+    else if (kind === 'failed') noteFailure(one, near)
     else if (kind === 'spent') noteSpent(one)
   }
 }

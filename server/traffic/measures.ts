@@ -78,7 +78,7 @@ export function createMeasures({ book, notes, residents, now, answers, onError }
     const at = now().getTime()
     const known = active.get(where.key)
     if (known && known.until > at) {
-      known.finding.lastSeenAt = now()
+      known.finding.lastSeenAt = new Date(at)
       known.finding.tries = Math.max(known.finding.tries, Math.round(seen.tries))
       notes.finding(known.finding)
       return
@@ -98,8 +98,8 @@ export function createMeasures({ book, notes, residents, now, answers, onError }
       kind: where.kind,
       value: where.value,
       userId: where.userId ?? null,
-      startedAt: now(),
-      lastSeenAt: now(),
+      startedAt: new Date(at),
+      lastSeenAt: new Date(at),
       tries: Math.round(seen.tries),
       stopped: 0,
       confidence: seen.confidence,

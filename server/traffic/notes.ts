@@ -1,7 +1,8 @@
 import { AsyncResource } from 'node:async_hooks'
 import type { Database } from '#server/db/database.ts'
+import { deviceOf } from '#server/origin/device.ts'
 import type { Entry } from './lists.ts'
-import { deviceOf, type Place } from './place.ts'
+import type { Keys, Place } from './place.ts'
 import {
   addTries,
   insertBlock,
@@ -19,11 +20,13 @@ const MOST_ADDRESSES = 20_000
 
 /** A finding as it is known in memory; `id` once it is written. */
 export type Finding = Omit<FindingRow, 'id'> & { id: number | undefined }
+type Outcome = 'succeeded' | 'failed' | 'stopped'
 type NewBlock = { value: string; appId: number; until: Date; detector: string }
 
 /** What the watch has to write down, gathered and written once a second. */
 export type Notes = {
-  attempt(attempt: Try, place: Place, outcome: 'succeeded' | 'failed' | 'stopped'): void
+  /** @param at the time of the try, in milliseconds */
+  attempt(attempt: Try, place: Place, keys: Keys, at: number, outcome: Outcome): void
   finding(finding: Finding): void
   block(block: NewBlock): void
   /** Blocks that hold already and are not in the table yet. */
@@ -34,6 +37,7 @@ export type Notes = {
 
 export function createNotes(db: Database, now: () => Date, onError: (error: unknown) => void): Notes {
   let tries = new Map<string, TryRow>()
+  let batch = 0
   const findings = new Set<Finding>()
   const blocks: NewBlock[] = []
   let timer: NodeJS.Timeout | undefined
@@ -41,9 +45,11 @@ export function createNotes(db: Database, now: () => Date, onError: (error: unkn
   let flushing: Promise<void> = Promise.resolve()
 
   // Whoever notes something inside a transaction must not have it written as a part of it.
-  const schedule = AsyncResource.bind((): void => {
-    if (closed) return
-    timer ??= setTimeout(() => {
+  const schedule = (): void => {
+    if (!timer && !closed) start()
+  }
+  const start = AsyncResource.bind((): void => {
+    timer = setTimeout(() => {
       timer = undefined
       notes.flush().catch((error: unknown) => {
         onError(error)
@@ -58,6 +64,7 @@ export function createNotes(db: Database, now: () => Date, onError: (error: unkn
     const made = blocks.slice()
     if (counted.size === 0 && found.length === 0 && made.length === 0) return
     tries = new Map()
+    batch++
     findings.clear()
     try {
       const ids = await db.transaction(async (tx) => {
@@ -82,9 +89,14 @@ export function createNotes(db: Database, now: () => Date, onError: (error: unkn
   }
 
   const notes: Notes = {
-    attempt({ app, userAgent }, place, outcome) {
-      const hour = Math.floor(now().getTime() / 3_600_000)
+    attempt({ app, userAgent }, place, keys, at, outcome) {
+      const hour = Math.floor(at / 3_600_000)
       const device = deviceOf(userAgent)
+      const last = keys.noted
+      if (last?.batch === batch && last.row.hour === hour && last.row.device === device) {
+        last.row[outcome]++
+        return
+      }
       const address = tries.size < MOST_ADDRESSES ? place.address : place.network
       const key = `${hour} ${app.id} ${address} ${device}`
       let row = tries.get(key)
@@ -94,6 +106,7 @@ export function createNotes(db: Database, now: () => Date, onError: (error: unkn
         schedule()
       }
       row[outcome]++
+      keys.noted = { batch, row }
     },
     finding(finding) {
       findings.add(finding)

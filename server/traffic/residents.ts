@@ -3,10 +3,10 @@ import type { AppError } from '#server/error.ts'
 import { limitKey } from '#server/http/address.ts'
 import { subjectHash } from '#server/identity/findOrCreate.ts'
 import type { Vault } from '#server/secret/vault.ts'
-import { placeOf } from './place.ts'
+import { placeOf, type Keys } from './place.ts'
+import { addRecent, newRecent, recently, type Recent } from './recent.ts'
 import { hasSucceeded, listPlacesOf } from './store.ts'
-import type { Tally } from './tally.ts'
-import type { Keys, Try } from './try.ts'
+import type { Try } from './try.ts'
 
 /** So long a place and a person are remembered after they signed in. */
 const DAYS = 7
@@ -39,20 +39,25 @@ export type Residents = {
   isOne(attempt: Try, keys: Keys, at: number, over?: AppError): Promise<boolean>
 }
 
-/** @param minute where tries in a person's name are counted */
-export function createResidents(db: Database, vault: Vault, minute: Tally): Residents {
-  const known = new Map<string, number>()
+/** When an address, a network or somebody at an address last signed in, and what of late was tried in that person's name. */
+type Resident = { at: number; signIns: Recent; tries: Recent }
+
+export function createResidents(db: Database, vault: Vault): Residents {
+  const known = new Map<string, Resident>()
   const unknown = new Map<string, number>()
   const asked = { second: 0, times: 0 }
-  const lives = (key: string, at: number) => at - (known.get(key) ?? -Infinity) < DAYS * 24 * HOUR_MS
+  const lives = (key: string, at: number) => at - (known.get(key)?.at ?? -Infinity) < DAYS * 24 * HOUR_MS
   const since = (at: number) => Math.floor(at / HOUR_MS) - DAYS * 24
 
-  function remember(key: string, at: number): void {
-    if (at - (known.get(key) ?? -Infinity) < HOUR_MS) return
+  function remember(key: string, at: number): Resident {
+    const resident = known.get(key) ?? { at: -Infinity, signIns: newRecent(), tries: newRecent() }
+    if (at - resident.at < HOUR_MS) return resident
+    resident.at = at
     // The latest last; the one that has been away the longest is forgotten first.
     known.delete(key)
-    known.set(key, at)
+    known.set(key, resident)
     if (known.size > MOST_REMEMBERED) known.delete(known.keys().next().value!)
+    return resident
   }
 
   /** Whether something is known, if need be by the database, which is asked of one thing once a minute. */
@@ -84,10 +89,7 @@ export function createResidents(db: Database, vault: Vault, minute: Tally): Resi
     settle({ claim }, { address, network }, at) {
       remember(address, at)
       remember(network, at)
-      if (claim === undefined) return
-      const key = personKey(address, claim)
-      remember(key, at)
-      minute.of(key, at).succeeded++
+      if (claim !== undefined) addRecent(remember(personKey(address, claim), at).signIns, at)
     },
     lives,
     livesHere: ({ app, ip }, key, at) =>
@@ -98,11 +100,12 @@ export function createResidents(db: Database, vault: Vault, minute: Tally): Resi
       if (claim === undefined) return false
       const key = personKey(address, claim)
       if (!(await recall(key, at, () => signedIn(attempt, at)))) return false
-      minute.of(key, at).tries++
-      const tries = minute.sum(key, 'tries', at)
+      const { tries: tried, signIns } = remember(key, at)
+      addRecent(tried, at)
+      const tries = recently(tried, at)
       if (!over) return tries <= TRIES_OF_ONE
       const share = Math.min(TRIES_OF_ONE, Math.floor(Number(over.details?.['limit'] ?? 0) / 10))
-      return tries + minute.sum(key, 'succeeded', at) <= share
+      return tries + recently(signIns, at) <= share
     },
   }
 }

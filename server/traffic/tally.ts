@@ -1,4 +1,4 @@
-/** What is counted of one address, network, app or proof. */
+/** What is counted of one address, network, app, person or proof while one window runs. */
 export type Counts = {
   tries: number
   succeeded: number
@@ -7,17 +7,19 @@ export type Counts = {
   nonces: number
   codes: number
   tokens: number
-  /** Refused because of an answer. */
-  stopped: number
   /** The first one seen, and the others: most people come from one place, and most proofs from one network. */
   first: string | undefined
   others: Set<string> | undefined
-  /** How many of them the generation before had seen too. */
+  /** How many of them the window before had seen too. */
   again: number
+  /** The same of the window before. */
+  before: Counts | undefined
 }
 
+type Count = Exclude<keyof Counts, 'first' | 'others' | 'again' | 'before'>
+
 const MOST_KEYS = 100_000
-const empty = (): Counts => ({
+const empty = (before: Counts | undefined): Counts => ({
   tries: 0,
   succeeded: 0,
   failed: 0,
@@ -25,29 +27,24 @@ const empty = (): Counts => ({
   nonces: 0,
   codes: 0,
   tokens: 0,
-  stopped: 0,
   first: undefined,
   others: undefined,
   again: 0,
+  before,
 })
 
-const sizeOf = (counts: Counts | undefined) => (counts?.first === undefined ? 0 : 1 + (counts.others?.size ?? 0))
-const hasSeen = (counts: Counts | undefined, what: string) =>
-  counts !== undefined && (counts.first === what || counts.others?.has(what) === true)
-
 /**
- * Counts over a sliding window in two generations: the running one whole, the one before by the share of it that still lies in the window.
+ * Counts over a sliding window in two generations: the running one whole, the one before by the share of it that still lies in the window. What is counted
+ * of a key is looked up once; everything else is asked of what was found.
  * @param window seconds
  */
 export type Tally = {
-  /** The running generation's counts of a key, to add to. */
+  /** The running counts of a key, to add to. */
   of(key: string, now: number): Counts
-  /** The window's sum of one count. */
-  sum(key: string, count: Exclude<keyof Counts, 'first' | 'others' | 'again'>, now: number): number
-  /** Notes somebody or something seen under a key; only as many as tell whether there are more than `most`. */
-  see(key: string, what: string, most: number, now: number): void
-  /** How many different ones the window has seen. */
-  distinct(key: string, now: number): number
+  /** The same to look at: undefined of what nothing was counted of. */
+  peek(key: string, now: number): Counts | undefined
+  /** The window's sum of one count. @param now the time at which the counts were looked up */
+  sum(counts: Counts | undefined, count: Count, now: number): number
 }
 
 export function createTally(window: number): Tally {
@@ -64,34 +61,45 @@ export function createTally(window: number): Tally {
     slot = at
   }
 
-  const tally: Tally = {
+  function begin(key: string): Counts {
+    const past = before.get(key)
+    // Two windows are looked at; what came before them is not to be kept alive by a chain.
+    if (past) past.before = undefined
+    const counts = empty(past)
+    // Whoever sends from a hundred thousand addresses is seen by network and app; the memory stays bounded.
+    if (running.size >= MOST_KEYS) running.clear()
+    running.set(key, counts)
+    return counts
+  }
+
+  return {
     of(key, now) {
       turn(now)
-      let counts = running.get(key)
-      if (!counts) {
-        // Whoever sends from a hundred thousand addresses is seen by network and app; the memory stays bounded.
-        if (running.size >= MOST_KEYS) running.clear()
-        running.set(key, (counts = empty()))
-      }
-      return counts
+      return running.get(key) ?? begin(key)
     },
-    sum(key, count, now) {
+    peek(key, now) {
       turn(now)
-      const share = 1 - (now % length) / length
-      return (running.get(key)?.[count] ?? 0) + (before.get(key)?.[count] ?? 0) * share
+      return running.get(key) ?? (before.has(key) ? begin(key) : undefined)
     },
-    see(key, what, most, now) {
-      const counts = tally.of(key, now)
-      if (sizeOf(counts) > most || hasSeen(counts, what)) return
-      if (counts.first === undefined) counts.first = what
-      else (counts.others ??= new Set()).add(what)
-      if (hasSeen(before.get(key), what)) counts.again++
-    },
-    distinct(key, now) {
-      turn(now)
-      const counts = running.get(key)
-      return sizeOf(counts) + sizeOf(before.get(key)) - (counts?.again ?? 0)
+    sum(counts, count, now) {
+      if (!counts) return 0
+      const past = counts.before
+      return past ? counts[count] + past[count] * (1 - (now % length) / length) : counts[count]
     },
   }
-  return tally
 }
+
+/** Notes somebody or something seen; only as many as tell whether there are more than `most`. */
+export function see(counts: Counts, what: string, most: number): void {
+  if (counts.first === what || sizeOf(counts) > most || hasSeen(counts, what)) return
+  if (counts.first === undefined) counts.first = what
+  else (counts.others ??= new Set()).add(what)
+  if (counts.before && hasSeen(counts.before, what)) counts.again++
+}
+
+/** How many different ones the window has seen. */
+export const distinct = (counts: Counts): number =>
+  sizeOf(counts) + (counts.before ? sizeOf(counts.before) : 0) - counts.again
+
+const sizeOf = ({ first, others }: Counts) => (first === undefined ? 0 : 1 + (others?.size ?? 0))
+const hasSeen = ({ first, others }: Counts, what: string) => first === what || others?.has(what) === true

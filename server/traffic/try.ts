@@ -1,10 +1,11 @@
 import type { App } from '#server/app/app.ts'
 import type { AppError } from '#server/error.ts'
 import type { DetectorName } from './detectors.ts'
-import type { Place } from './place.ts'
+import type { Keys } from './place.ts'
 
 /** Ways that can be tried. */
-export type Method = 'telegram' | 'ton' | 'sso' | 'nonce' | 'link' | 'code' | 'token'
+export const methods = ['telegram', 'ton', 'sso', 'nonce', 'link', 'code', 'token'] as const
+export type Method = (typeof methods)[number]
 
 export type Try = {
   /** Number 0 where no app is known, as with a token that is none. */
@@ -32,15 +33,6 @@ export type Stop = {
   code: string
   detector: DetectorName | 'block' | 'limit'
 }
-
-/** Under what a try is counted and answered. */
-export type Keys = { address: string; network: string; app: string }
-
-export const keysOf = (app: Try['app'], place: Place): Keys => ({
-  address: `${app.id} ${place.address}`,
-  network: `${app.id} ${place.network}`,
-  app: `${app.id}`,
-})
 
 export const codeKey = ({ address }: Keys): string => `code ${address}`
 /** A person's own wrong codes. */

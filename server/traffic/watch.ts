@@ -18,8 +18,8 @@ import type { Stop, Try } from './try.ts'
  * open stays untouched, whatever others send.
  */
 export type Traffic = {
-  /** Lets a try pass. @throws AppError forbidden, rate_limited, challenge_required, login_expired */
-  admit(attempt: Try): Promise<void>
+  /** Lets a try pass, at once where nothing is known against it. @throws AppError forbidden, rate_limited, challenge_required, login_expired */
+  admit(attempt: Try): Promise<void> | undefined
   /** Notes how a try ended. @param code `ok` or the refusal's @param who the person who signed in */
   note(attempt: Try, code: string, who?: string): void
   /** Resolves once the blocks have been read the first time; undefined from then on. */
@@ -50,7 +50,7 @@ export function createTraffic(
   const [minute, minutes] = [createTally(60), createTally(300)]
   const notes = createNotes(db, now, onError)
   const book = createBook(db, now, notes.unwritten, onError)
-  const residents = createResidents(db, vault, minute)
+  const residents = createResidents(db, vault)
   const measures = createMeasures({ book, notes, residents, now, answers, onError })
   const challenges = createChallenges(vault)
   const { admit, stops } = createAdmission({ book, notes, measures, residents, challenges, minutes, now })

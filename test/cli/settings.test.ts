@@ -44,6 +44,8 @@ test.each([
   ['DATABASE_URL', 'file:/etc/hostname/x.db'],
   ['GATEHOUSE_DATA_DIR', '/etc/hostname'],
   ['GATEHOUSE_SECRET_KEY', 'c2hvcnQ='],
+  ['GATEHOUSE_COUNTRY_HEADER', 'CF IPCountry'],
+  ['GATEHOUSE_GEO_DATABASE', '/etc/hostname'],
 ])('%s=%s stops the start with one line and exit code 2', async (name, value) => {
   const settings = { PATH: '', DATABASE_URL: await emptyDatabase(), GATEHOUSE_DATA_DIR: newFolder(), PORT: '0' }
   const { code, stdout, stderr } = await gatehouse({ ...settings, [name]: value }, ['serve'])
@@ -222,4 +224,15 @@ test('a lost or another secret key stops a start, and no new one is made', async
   expect([lost.code, lost.stderr]).toEqual([2, expect.stringMatching(/^gatehouse: GATEHOUSE_SECRET_KEY .+\n$/)])
   const other = await gatehouse({ ...env, GATEHOUSE_SECRET_KEY: Buffer.alloc(32, 9).toString('base64') }, ['serve'])
   expect([other.code, other.stderr]).toEqual([2, expect.stringMatching(/^gatehouse: GATEHOUSE_SECRET_KEY .+\n$/)])
+})
+
+test('a second rotation of keys in a row says that verifiers may not know the new key yet', async () => {
+  const env = environment(await freshDatabase())
+  const rotate = async (...more: string[]) => {
+    const { code, stderr, json } = await gatehouse(env, ['keys', 'rotate', '--json', ...more])
+    expect([code, stderr]).toEqual([0, ''])
+    return json()['warning'] as string | null
+  }
+  expect(await rotate()).toBeNull()
+  expect(await rotate('--reason', 'the key leaked')).toMatch(/^Verifiers .+ may not know this key before \d{4}-/)
 })

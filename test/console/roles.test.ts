@@ -40,6 +40,7 @@ const forOwners = [
   'PATCH /operators/{id}',
   'DELETE /operators/{id}',
   'POST /keys',
+  'DELETE /keys/{kid}',
   'PATCH /retention',
 ]
 

@@ -1,12 +1,21 @@
 import { expect, onTestFinished, test } from 'vitest'
 import { businessTypes } from '../../server/event/businessTypes.ts'
+import { COUNTRY_HEADER } from '../../server/demo/devices.ts'
 import { burst, createWorld, live } from '../../server/demo/life.ts'
 import { kinds } from '../../server/email/kinds.ts'
 import { local } from '../support/events.ts'
 import { bearer, operatorToken } from '../support/operator.ts'
 import { call, startServer, type TestServer } from '../support/server.ts'
 
-type Item = { method: string; app: { name: string }; user: { label: string }; endReason: string | null; ip: string }
+type Item = {
+  method: string
+  app: { name: string }
+  user: { label: string }
+  endReason: string | null
+  ip: string
+  deviceKind: string
+  country: string | null
+}
 
 async function listAll<T>(server: TestServer, token: string, path: string): Promise<T[]> {
   const items: T[] = []
@@ -21,7 +30,9 @@ async function listAll<T>(server: TestServer, token: string, path: string): Prom
 
 /** A server as the demo starts it, and everybody who is going to visit. */
 async function startDemo() {
-  const server = await startServer({ env: { GATEHOUSE_TRUST_PROXY: '127.0.0.1/32', ...local } })
+  const server = await startServer({
+    env: { GATEHOUSE_TRUST_PROXY: '127.0.0.1/32', GATEHOUSE_COUNTRY_HEADER: COUNTRY_HEADER, ...local },
+  })
   // Mails are written while people wait for them; webhooks go out when a test says so.
   server.runtime.mailer.start()
   const token = await operatorToken(server)
@@ -59,6 +70,10 @@ test('everybody arrives: sessions of every method in every app, ended for every 
     expect(evicted.length, name).toBeGreaterThan(0)
   }
   expect(kinds((item) => item.ip).length).toBeGreaterThan(50)
+  expect(kinds((item) => item.deviceKind)).toEqual(
+    expect.arrayContaining(['linux', 'telegram_android', 'telegram_ios']),
+  )
+  expect(kinds((item) => item.country ?? 'unknown').length).toBeGreaterThan(15)
 
   expect(await listAll(server, token, '/api/v1/users')).toHaveLength(101)
   const blocked = await call(server, 'GET', '/api/v1/users?status=blocked', { token })

@@ -503,14 +503,20 @@ test.each(['with a mail server', 'without one'])(
     const operator = await operatorToken(server)
     const workFor = async (token: string, email: string) => {
       const { db } = server.runtime
-      const transaction = vi.spyOn(db, 'transaction')
+      const transact = db.transaction.bind(db)
+      let transactions = 0
+      const transaction = vi.spyOn(db, 'transaction').mockImplementation((work) => {
+        // What is counted is written once a second, whatever else goes on.
+        if (!/stats\/figures|traffic\/notes/.test(new Error().stack!)) transactions++
+        return transact(work)
+      })
       await askLink(server, token, email)
       const queued = await db.select().from(emails).where(eq(emails.status, 'queued'))
       expect(queued).toHaveLength(1)
       const { kind, nextAt, expiresAt, locale, variablesSealed } = queued[0]!
       await server.runtime.mailer.pass()
-      const transactions = transaction.mock.calls.length
       transaction.mockRestore()
+      expect(transactions).toBeGreaterThan(1)
       return { kind, nextAt, expiresAt, locale, bytes: variablesSealed!.length, transactions }
     }
     const known = await workFor(token, mailbox)

@@ -176,8 +176,15 @@ describe('one’s own sessions', () => {
     const { status, body } = await call(server, 'GET', '/v1/me/sessions', { token: phone.body['accessToken'] })
     expect(status).toBe(200)
     expect(body['items']).toEqual([
-      { ...phone.body['session'], device: 'Telegram-iOS/12.1', ip: '127.0.0.1', current: true },
-      { ...login['session'], device: 'node', ip: '127.0.0.1', current: false },
+      {
+        ...phone.body['session'],
+        device: 'Telegram-iOS/12.1',
+        deviceKind: 'telegram_ios',
+        ip: '127.0.0.1',
+        country: null,
+        current: true,
+      },
+      { ...login['session'], device: 'node', deviceKind: 'script', ip: '127.0.0.1', country: null, current: false },
     ])
     expect(body['nextCursor']).toBeNull()
   })

@@ -1,7 +1,10 @@
+import { eq } from 'drizzle-orm'
 import { expect, test } from 'vitest'
 import { changeApp } from '../../server/app/change.ts'
+import { isUniqueViolation } from '../../server/db/database.ts'
+import { sessions } from '../../server/db/schema.ts'
 import { cliActor } from '../../server/operator/audit.ts'
-import { startServer } from '../support/server.ts'
+import { call, startServer } from '../support/server.ts'
 import { checkSession, signInWithTelegram, telegramApp } from '../support/signIn.ts'
 
 test('a second login ends the first at the default limit of one, and the first is told why', async () => {
@@ -85,4 +88,27 @@ test('a lowered limit ends the sessions beyond it at once, the least active firs
   await changeApp(server.runtime, cliActor, app.id, { sessionPolicy: { maxConcurrentSessions: 1 } })
   const checks = await Promise.all(logins.map((login) => checkSession(server, login.body['accessToken'])))
   expect(checks.map((check) => check.body['reason'] ?? check.status)).toEqual([200, 'limit_exceeded', 'limit_exceeded'])
+})
+
+test('two live sessions cannot hold one seat, whoever writes them, and one that has ended gives its seat back', async () => {
+  const server = await startServer()
+  const app = await telegramApp(server, { sessionPolicy: { maxConcurrentSessions: 2 } })
+  const first = await signInWithTelegram(server, app)
+  const second = await signInWithTelegram(server, app)
+  const { db, vault } = server.runtime
+  const seats = async () =>
+    (await db.select({ id: sessions.id, seat: sessions.seat }).from(sessions)).sort((a, b) => a.id - b.id)
+  const [one, two] = [first, second].map(({ body }) => vault.ids.parse('ses', body['session'].id)!)
+  expect(await seats()).toEqual([
+    { id: one, seat: 0 },
+    { id: two, seat: 1 },
+  ])
+  const taken = db.transaction(async (tx) => tx.update(sessions).set({ seat: 0 }).where(eq(sessions.id, two!)))
+  await expect(taken).rejects.toSatisfy(isUniqueViolation)
+
+  await call(server, 'POST', '/v1/logout', { token: first.body['accessToken'] })
+  const third = await signInWithTelegram(server, app)
+  const three = vault.ids.parse('ses', third.body['session'].id)!
+  await call(server, 'POST', '/v1/logout/all', { token: third.body['accessToken'] })
+  expect(await seats()).toEqual([one!, two!, three].map((id) => ({ id, seat: -id })))
 })

@@ -29,7 +29,10 @@ const agents = Object.values(devices)
 
 /** A real server with real time; `clock.pass` moves it against the world's clock. */
 export async function startInstallation(): Promise<TestServer> {
-  const server = await startServer({ keep: true, env: { GATEHOUSE_TRUST_PROXY: '127.0.0.0/8', ...local } })
+  const server = await startServer({
+    keep: true,
+    env: { GATEHOUSE_TRUST_PROXY: '127.0.0.0/8', GATEHOUSE_COUNTRY_HEADER: 'CF-IPCountry', ...local },
+  })
   let ahead = 0
   Object.defineProperty(server.clock, 'now', {
     get: () => new Date(Date.now() + ahead),
@@ -52,7 +55,13 @@ export async function signInOperator(server: TestServer, email: string): Promise
 }
 
 export const signIn = (server: TestServer, app: App, user: TelegramPerson, device = devices.ios): Promise<Answer> =>
-  signInWithTelegram(server, app, user, { 'user-agent': device, 'x-forwarded-for': homeOf(user.id) })
+  signInWithTelegram(server, app, user, {
+    'user-agent': device,
+    'x-forwarded-for': homeOf(user.id),
+    'cf-ipcountry': countries[user.id % countries.length]!,
+  })
+
+const countries = ['DE', 'BR', 'NG', 'XX', 'KR', 'GS']
 
 /** Everybody has an address of their own, some an IPv6 one. */
 const homeOf = (id: number): string =>

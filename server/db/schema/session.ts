@@ -3,7 +3,10 @@ import { bytes, id, index, instant, integer, ref, table, text, uniqueIndex } fro
 import { apps } from './app.ts'
 import { users } from './identity.ts'
 
-/** A login that can be listed and ended. A live one holds a seat, and no two live sessions of a user hold the same. */
+/**
+ * A login that can be listed and ended. A live one holds a seat, counted from 0, and no two of a user hold the same. One that has ended stands under its own number,
+ * negative, so that one index guards the limit and finds a user's sessions: a login writes one place of a large index, and not two.
+ */
 export const sessions = table(
   'sessions',
   {
@@ -15,10 +18,14 @@ export const sessions = table(
       .notNull()
       .references(() => users.id, { onDelete: 'cascade' }),
     identityId: ref().notNull(),
-    seat: integer().notNull(),
+    seat: ref().notNull(),
     method: text({ enum: ['telegram', 'ton', 'sso'] }).notNull(),
     ip: text(),
     userAgent: text(),
+    // What kind of device the user agent says it is, as a number (origin/device.ts), and where the address is: ISO 3166-1 alpha-2. Null is unknown, and so
+    // are both for sessions from before they were noted: to work them out later would tell of another day's geography, and no row need be rewritten.
+    device: integer(),
+    country: text(),
     createdAt: instant().notNull(),
     lastActiveAt: instant().notNull(),
     // Minutes since the epoch of lastActiveAt: indexed in its place, because a touch within the same minute then leaves every index alone.
@@ -34,14 +41,17 @@ export const sessions = table(
     refreshSuccessorSealed: bytes(),
   },
   (session) => [
-    uniqueIndex('sessions_seat').on(session.userId, session.seat).where(isNull(session.endedAt)),
+    uniqueIndex('sessions_seat').on(session.userId, session.seat),
     index('sessions_live').on(session.id).where(isNull(session.endedAt)),
-    index('sessions_user').on(session.userId, session.id),
     index('sessions_app').on(session.appId, session.id),
     index('sessions_ip').on(session.ip, session.id),
+    // Few values, each followed by the row's number: a login writes at the end of one of them, and a list is read in its order.
+    index('sessions_device').on(session.device, session.id),
+    index('sessions_country').on(session.country, session.id),
     index('sessions_created').on(session.createdAt),
     index('sessions_ended').on(session.endedAt).where(isNotNull(session.endedAt)),
-    index('sessions_active').on(session.activeMinute),
+    // What lists are narrowed to stands beside the order they are read in: what does not fit is passed over without a look at its row.
+    index('sessions_active').on(session.activeMinute, session.appId, session.method, session.device, session.country),
     index('sessions_reason').on(session.endReason, session.id).where(isNotNull(session.endReason)),
   ],
 )

@@ -1,3 +1,5 @@
+import type { DeviceKind } from '#server/origin/device.ts'
+
 /** Programs by what they write into their user agent; the first that fits, because most also claim to be others. */
 const programs: [RegExp, string][] = [
   [/Telegram-(Android|iOS)\/([\d.]+)/, 'Telegram $1 $2'],
@@ -41,3 +43,22 @@ const pick = (text: string, [pattern, form]: [RegExp, string]) =>
 /** A sentence that quotes a user agent, with the agent in the words of people. */
 export const readable = (text: string): string =>
   text.replace(/(Mozilla\/.+|\w+\/[\d.]+.*)$/, (agent) => deviceOf(agent))
+
+const kindWords: Record<DeviceKind, string> = {
+  telegram_ios: 'Telegram on iOS',
+  telegram_android: 'Telegram on Android',
+  telegram_desktop: 'Telegram on a desktop',
+  ios: 'iPhone or iPad',
+  android: 'Android',
+  windows: 'Windows',
+  macos: 'Mac',
+  linux: 'Linux',
+  bot: 'Bot',
+  script: 'Script',
+  other: 'Another device',
+  unknown: 'Unknown device',
+}
+export const deviceKinds = Object.keys(kindWords) as DeviceKind[]
+
+/** A kind of device in the words of people; what an older Gatehouse has counted by other names stays as it is. */
+export const kindWord = (kind: string): string => kindWords[kind as DeviceKind] ?? kind

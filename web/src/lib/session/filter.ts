@@ -1,5 +1,7 @@
 import type { SessionFilter } from '../api.ts'
 import { apps } from '../apps.svelte.ts'
+import { countryName } from '../country.ts'
+import { deviceKinds, kindWord } from '../device.ts'
 import { shorten } from '../format.ts'
 import { param } from '../url.ts'
 import { when, whenWords } from '../when.ts'
@@ -18,6 +20,8 @@ export function sessionFilter(): SessionFilter {
     reason: oneOf(param('reason'), ...endReasons.map((one) => one.value)),
     status: oneOf(param('status'), 'active', 'ended'),
     method: oneOf(param('method'), 'telegram', 'ton', 'sso'),
+    device: oneOf(param('device'), ...deviceKinds),
+    country: /^([A-Z]{2}|unknown)$/.exec(param('country') ?? '')?.[0],
     createdFrom: created.from,
     createdTo: created.to,
     activeFrom: used.from,
@@ -45,6 +49,8 @@ export function chips() {
     user: (user) => `User ${shorten(user)}`,
     ip: (ip) => `IP ${ip}`,
     method: methodWord,
+    device: kindWord,
+    country: countryName,
     reason: (reason) => `Ended: ${endReasons.find((one) => one.value === reason)?.word ?? reason}`,
     created: (range) => `Created: ${whenWords(range)}`,
     used: (range) => `Last used: ${whenWords(range)}`,
