@@ -12,7 +12,7 @@ import { killAgainAndAgain, killInTurn, prepareKills, startKillReceiver } from '
 const kills = Number(process.argv[2] ?? 200)
 const pair = process.argv.includes('--pair')
 const folder = mkdtempSync(join(tmpdir(), 'gatehouse-kills-'))
-const cli = fileURLToPath(new URL('../server/cli.ts', import.meta.url))
+const cli = fileURLToPath(new URL('../server/cli.mjs', import.meta.url))
 const env = {
   PATH: process.env['PATH'] ?? '',
   DATABASE_URL: process.env['DATABASE_URL'] ?? `file:${folder}/kills.db`,

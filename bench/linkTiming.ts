@@ -57,7 +57,7 @@ for (let nth = 0; nth * PER_MAILBOX < asks; nth++)
   })
 await closeRuntime(runtime)
 
-const server = spawn(process.execPath, [fileURLToPath(new URL('../server/cli.ts', import.meta.url)), 'serve'], { env })
+const server = spawn(process.execPath, [fileURLToPath(new URL('../server/cli.mjs', import.meta.url)), 'serve'], { env })
 const port = await new Promise<number>((resolve, reject) => {
   let printed = ''
   server.stdout.on('data', (chunk: Buffer) => {

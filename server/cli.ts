@@ -1,15 +1,8 @@
 import { readFileSync } from 'node:fs'
-import { enableCompileCache } from 'node:module'
-import { fileURLToPath } from 'node:url'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { run, type Output } from './cli/context.ts'
-import { loadQuickly } from './cli/loadQuickly.ts'
 
-// Compiled code is kept beside the packages, where only who installs them writes; a start then takes half the time.
-enableCompileCache(fileURLToPath(new URL('../node_modules/.cache/gatehouse', import.meta.url)))
-loadQuickly()
-
-// Each command loads its own code when it runs, so that `verify` and `--help` answer at once.
+// Started by cli.mjs. Each command loads its own code when it runs, so that `verify` and `--help` answer at once.
 
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string }
 

