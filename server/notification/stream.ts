@@ -60,7 +60,8 @@ export async function streamInbox(
     'cache-control': 'no-store',
     'x-accel-buffering': 'no',
   })
-  response.write('retry: 3000\n\n')
+  // Where it begins is said at once: what comes while a client is on its way back is not lost on one that has been shown nothing yet.
+  response.write(`retry: 3000\nid: ${runtime.vault.ids.seal('evt', last)}\n\n`)
 
   let looking = false
   let again = false

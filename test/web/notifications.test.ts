@@ -276,7 +276,7 @@ test('texts of a built-in type are changed for one app, and taken back', async (
   await page.getByRole('button', { name: 'Back to the built-in texts…' }).click()
   await page.getByRole('button', { name: 'Use the built-in texts' }).click()
   await page.getByText('Built-in texts are back').waitFor()
-  expect(await title.inputValue()).toBe(before)
+  await expect.poll(() => title.inputValue()).toBe(before)
 })
 
 test('a viewer looks and is offered nothing that changes anything', async () => {

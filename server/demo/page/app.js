@@ -113,14 +113,21 @@ function listen(device) {
 /** Keeps a stream open as long as the session lives. EventSource sends no headers, so it is read with fetch. */
 async function stream(device, path, happened) {
   const { signal } = device.listening
+  // As EventSource does: whoever comes back says what they have seen, and is shown what came meanwhile.
+  let seen
   while (!signal.aborted) {
-    const headers = { authorization: `Bearer ${device.login.accessToken}` }
+    const headers = {
+      authorization: `Bearer ${device.login.accessToken}`,
+      ...(seen && { 'last-event-id': seen }),
+    }
     const line = note(device, 'GET', path)
     try {
       const response = await fetch(path, { headers, signal })
       if (response.ok) {
         line.answered(response.status)
         await readEvents(response.body, (message) => {
+          seen = message.id ?? seen
+          if (!message.data) return undefined
           line.happened(message)
           return happened(message)
         })
@@ -148,7 +155,7 @@ async function readEvents(stream, happened) {
     text = messages.pop()
     for (const message of messages) {
       const fields = Object.fromEntries([...message.matchAll(/^(\w+): ?(.*)$/gm)].map(([, name, said]) => [name, said]))
-      if (fields.data) await happened({ event: fields.event, data: JSON.parse(fields.data) })
+      await happened({ id: fields.id, event: fields.event, data: fields.data && JSON.parse(fields.data) })
     }
   }
 }
