@@ -37,7 +37,8 @@ export type Notes = {
 
 export function createNotes(db: Database, now: () => Date, onError: (error: unknown) => void): Notes {
   let tries = new Map<string, TryRow>()
-  let batch = 0
+  /** Stands for the rows that are gathered now, here and nowhere else: what a place was noted in before is nobody's to add to. */
+  let batch = Symbol('batch')
   const findings = new Set<Finding>()
   const blocks: NewBlock[] = []
   let timer: NodeJS.Timeout | undefined
@@ -64,7 +65,7 @@ export function createNotes(db: Database, now: () => Date, onError: (error: unkn
     const made = blocks.slice()
     if (counted.size === 0 && found.length === 0 && made.length === 0) return
     tries = new Map()
-    batch++
+    batch = Symbol('batch')
     findings.clear()
     try {
       const ids = await db.transaction(async (tx) => {

@@ -8,7 +8,7 @@ export type Keys = {
   network: string
   app: string
   /** Where the last one was written down: the next is mostly of the same hour and device. */
-  noted: { batch: number; row: TryRow } | undefined
+  noted: { batch: symbol; row: TryRow } | undefined
 }
 
 /** Where a try comes from: what one subscriber has (an IPv4 address, an IPv6 /64), and the network around it (/24, /48). */

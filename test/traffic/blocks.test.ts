@@ -265,3 +265,12 @@ test('another process knows of a block a second later at the most', async () => 
   await block(here!, { kind: 'address', value: '203.0.113.7' })
   await expect.poll(async () => (await signIn(there!, 1, '203.0.113.7')).status, { timeout: 3_000 }).toBe(403)
 })
+
+test('two installations in one process count apart, though the same address comes to both', async () => {
+  const worlds = [await watched(), await watched()]
+  for (const world of worlds) await signIn(world, 1, '198.51.100.7')
+  for (const world of worlds) {
+    const { networks } = (await manage(world, 'GET', '/traffic/sources')).body
+    expect(networks).toEqual([{ value: '198.51.100.0/24', succeeded: 1, failed: 0, stopped: 0 }])
+  }
+})
