@@ -2,6 +2,7 @@ import { and, asc, count, eq, gt, gte, inArray, isNotNull, isNull, lte, max } fr
 import { byAge, isMadeWithin, type Place } from '#server/db/byAge.ts'
 import type { Reader } from '#server/db/database.ts'
 import { apps, identities, sessions, users } from '#server/db/schema.ts'
+import { isSeated } from '#server/db/seat.ts'
 
 const MOST = 200
 
@@ -88,7 +89,7 @@ export async function describeUsers(db: Reader, ids: number[], now: Date) {
     db
       .select({ userId: sessions.userId, n: count() })
       .from(sessions)
-      .where(and(inArray(sessions.userId, ids), gte(sessions.seat, 0), gt(sessions.expiresAt, now)))
+      .where(and(inArray(sessions.userId, ids), isSeated, gt(sessions.expiresAt, now)))
       .groupBy(sessions.userId),
     db
       .select({ userId: sessions.userId, at: max(sessions.createdAt) })

@@ -1,7 +1,8 @@
-import { and, asc, desc, eq, gt, gte, inArray, isNull, lt, ne, sql, type SQL } from 'drizzle-orm'
+import { and, asc, desc, eq, gt, inArray, isNull, lt, ne, sql, type SQL } from 'drizzle-orm'
 import type { Reader, Transaction } from '#server/db/database.ts'
 import { accessTokens, apps, sessionEvents, sessions, users } from '#server/db/schema.ts'
 import { hexOf, markOf } from '#server/db/bytes.ts'
+import { isSeated, unseated } from '#server/db/seat.ts'
 import { param, statement } from '#server/db/statement.ts'
 import type { EndReason, SessionRow } from './session.ts'
 
@@ -74,12 +75,6 @@ export async function findSessionRow(db: Reader, id: number): Promise<SessionRow
   const [row] = await whole(db, { id })
   return row
 }
-
-/** Whether a session holds a seat: the same as that nobody has ended it, by the index that leads with the user. */
-const isSeated = gte(sessions.seat, 0)
-
-/** What frees a session's seat; to be set with its end. */
-const unseated = { seat: sql`-${sessions.id}` as unknown as number }
 
 const seated = statement('sessions_seated', (db) =>
   db

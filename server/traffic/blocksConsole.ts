@@ -5,7 +5,7 @@ import { AppError } from '#server/error.ts'
 import { findUser } from '#server/identity/store.ts'
 import { assertSees, assertSeesAll, type Operator } from '#server/operator/operator.ts'
 import { createBlock, removeBlock } from './blocks.ts'
-import { number } from './number.ts'
+import { numberOf } from './numberOf.ts'
 import { blockItem, showBlock } from './show.ts'
 import { findBlock, listBlocks } from './store.ts'
 
@@ -32,7 +32,7 @@ export const blocksRouter = router({
     .query(async ({ ctx, input }) => {
       const { runtime } = ctx
       await runtime.traffic.flush()
-      const filter = { appId: number(runtime, 'app', input.appId), kind: input.kind, effect: input.effect }
+      const filter = { appId: numberOf(runtime, 'app', input.appId), kind: input.kind, effect: input.effect }
       const rows = await listBlocks(
         runtime.db,
         { ...filter, only: ctx.operator.appIds, ...placeInList(input) },
@@ -64,8 +64,8 @@ export const blocksRouter = router({
     .mutation(async ({ ctx, input }) => {
       const { runtime, operator } = ctx
       assertAhead(runtime.now(), input.expiresAt)
-      const appId = number(runtime, 'app', input.appId)
-      const userId = number(runtime, 'usr', input.userId)
+      const appId = numberOf(runtime, 'app', input.appId)
+      const userId = numberOf(runtime, 'usr', input.userId)
       const user = userId === undefined ? undefined : await findUser(runtime.db, userId)
       if (input.kind === 'user' && userId !== undefined) {
         if (!user) throw new AppError('not_found', 'There is no such user')
@@ -82,7 +82,7 @@ export const blocksRouter = router({
     .mutation(async ({ ctx, input }) => {
       const { runtime, operator } = ctx
       await runtime.traffic.flush()
-      const row = await findBlock(runtime.db, number(runtime, 'blk', input.id)!)
+      const row = await findBlock(runtime.db, numberOf(runtime, 'blk', input.id)!)
       if (!row || (operator.appIds && row.appId !== null && !operator.appIds.includes(row.appId)))
         throw new AppError('not_found', 'There is no such block')
       assertMayBlock(operator, row.appId ?? undefined)

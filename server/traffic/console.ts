@@ -2,7 +2,7 @@ import * as z from 'zod'
 import { instantInput, page, pageInput, pageOf, placeOf as placeInList } from '#server/console/page.ts'
 import { procedure, rest, router } from '#server/console/trpc.ts'
 import { detectorNames } from './detectors.ts'
-import { number } from './number.ts'
+import { numberOf } from './numberOf.ts'
 import { ruleProcedures } from './rulesConsole.ts'
 import { findingItem, showFinding } from './show.ts'
 import { spotOf } from './spot.ts'
@@ -34,7 +34,7 @@ export const trafficRouter = router({
       const rows = await listFindings(
         runtime.db,
         {
-          appId: number(runtime, 'app', input.appId),
+          appId: numberOf(runtime, 'app', input.appId),
           detector: input.detector,
           values: spot?.values ?? (input.ip ? [input.ip] : undefined),
           from: input.from,
@@ -59,7 +59,7 @@ export const trafficRouter = router({
     .query(async ({ ctx, input }) => {
       const { runtime, operator } = ctx
       await runtime.traffic.flush()
-      const app = number(runtime, 'app', input.appId)
+      const app = numberOf(runtime, 'app', input.appId)
       const only = operator.appIds
       const to = input.to ?? runtime.now()
       const from = input.from ?? new Date(to.getTime() - 24 * HOUR_MS)
@@ -82,7 +82,7 @@ export const trafficRouter = router({
     .input(z.object({ q: z.string().trim().min(1).max(200), appId: id.optional() }))
     .output(whyItem)
     .query(({ ctx: { runtime, operator }, input: { q, appId } }) =>
-      whyStopped(runtime, operator, { q, appId: number(runtime, 'app', appId) }),
+      whyStopped(runtime, operator, { q, appId: numberOf(runtime, 'app', appId) }),
     ),
 
   ...ruleProcedures,
