@@ -3,7 +3,7 @@ import { unclaimed } from '#server/db/claim.ts'
 import type { Reader, Transaction } from '#server/db/database.ts'
 import { attempts, deliveries, events, laneHours, laneSequences } from '#server/db/schema.ts'
 import { byLength, inExactPieces, inPieces, place, places } from '#server/db/lengths.ts'
-import { orNull, param, statement } from '#server/db/statement.ts'
+import { changeStatement, insertStatement, orNull, param, statement } from '#server/db/statement.ts'
 
 export type DeliveryRow = typeof deliveries.$inferSelect
 export type AttemptRow = typeof attempts.$inferSelect
@@ -12,22 +12,19 @@ export type AttemptRow = typeof attempts.$inferSelect
 const isPending = sql`${deliveries.status} = 'pending'`
 export const isSending = sql`${deliveries.status} = 'sending'`
 
-const insertion = statement('delivery_insert', (db) =>
-  db
-    .insert(deliveries)
-    .values({
-      eventId: sql.placeholder('eventId'),
-      channel: sql.placeholder('channel'),
-      lane: sql.placeholder('lane'),
-      status: sql.placeholder('status'),
-      nextAt: orNull(deliveries.nextAt, 'nextAt'),
-      orderKey: sql.placeholder('orderKey'),
-      seq: sql.placeholder('seq'),
-      extended: sql.placeholder('extended'),
-      reason: sql.placeholder('reason'),
-      finishedAt: orNull(deliveries.finishedAt, 'finishedAt'),
-    })
-    .returning({ id: deliveries.id }),
+const insertion = insertStatement('delivery_insert', deliveries.id, (db) =>
+  db.insert(deliveries).values({
+    eventId: sql.placeholder('eventId'),
+    channel: sql.placeholder('channel'),
+    lane: sql.placeholder('lane'),
+    status: sql.placeholder('status'),
+    nextAt: orNull(deliveries.nextAt, 'nextAt'),
+    orderKey: sql.placeholder('orderKey'),
+    seq: sql.placeholder('seq'),
+    extended: sql.placeholder('extended'),
+    reason: sql.placeholder('reason'),
+    finishedAt: orNull(deliveries.finishedAt, 'finishedAt'),
+  }),
 )
 
 export type NewDelivery = Pick<DeliveryRow, 'eventId' | 'channel' | 'status'> & Partial<DeliveryRow>
@@ -35,8 +32,7 @@ export type NewDelivery = Pick<DeliveryRow, 'eventId' | 'channel' | 'status'> & 
 /** @returns the new row's number */
 export async function insertDelivery(tx: Transaction, delivery: NewDelivery): Promise<number> {
   const nothing = { lane: null, nextAt: null, orderKey: null, seq: null, reason: null, finishedAt: null }
-  const [row] = await insertion(tx, { ...nothing, extended: false, ...delivery })
-  return row!.id
+  return insertion(tx, { ...nothing, extended: false, ...delivery })
 }
 
 const numbering = statement('lane_sequence_next', (db) =>
@@ -233,7 +229,7 @@ const ATTEMPT = [
 ]
 
 const attempted = byLength((length) =>
-  statement(`attempts_insert_${length}`, (db) => {
+  changeStatement(`attempts_insert_${length}`, (db) => {
     const row = (nth: number) =>
       Object.fromEntries(
         ATTEMPT.map((name, column) => {
@@ -241,10 +237,7 @@ const attempted = byLength((length) =>
           return [name, name === 'exchangeSealed' ? orNull(attempts.exchangeSealed, String(at)) : place(at)]
         }),
       ) as unknown as typeof attempts.$inferInsert
-    return db
-      .insert(attempts)
-      .values(Array.from({ length }, (_, nth) => row(nth)))
-      .returning({ id: attempts.id })
+    return db.insert(attempts).values(Array.from({ length }, (_, nth) => row(nth)))
   }),
 )
 
@@ -256,7 +249,7 @@ export async function insertAttempts(tx: Transaction, rows: Omit<AttemptRow, 'id
   }
 }
 
-const hours = statement('lane_hour_add', (db) => {
+const hours = changeStatement('lane_hour_add', (db) => {
   const { lane, hour, delivered, failed, totalMs, slowestMs } = laneHours
   const place = (name: string) => sql.placeholder(name)
   const given = (name: string) => sql`excluded.${sql.identifier(name)}`
@@ -280,7 +273,6 @@ const hours = statement('lane_hour_add', (db) => {
         slowestMs: sql`case when ${slowestMs} < ${slowest} then ${slowest} else ${slowestMs} end`,
       },
     })
-    .returning({ lane })
 })
 
 /** Adds what a batch of attempts came to in a lane and hour. */

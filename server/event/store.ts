@@ -1,29 +1,25 @@
 import { and, asc, eq, lt, sql } from 'drizzle-orm'
 import type { Reader, Transaction } from '#server/db/database.ts'
 import { apps, eventTypes, events, idempotencyKeys, identities, users } from '#server/db/schema.ts'
-import { param, statement } from '#server/db/statement.ts'
+import { insertStatement, param, statement } from '#server/db/statement.ts'
 
 export type EventRow = typeof events.$inferSelect
 
-const insertion = statement('event_insert', (db) =>
-  db
-    .insert(events)
-    .values({
-      appId: sql.placeholder('appId'),
-      type: sql.placeholder('type'),
-      userId: sql.placeholder('userId'),
-      subjectKey: sql.placeholder('subjectKey'),
-      payloadSealed: sql.placeholder('payloadSealed'),
-      source: sql.placeholder('source'),
-      createdAt: sql.placeholder('createdAt'),
-    })
-    .returning({ id: events.id }),
+const insertion = insertStatement('event_insert', events.id, (db) =>
+  db.insert(events).values({
+    appId: sql.placeholder('appId'),
+    type: sql.placeholder('type'),
+    userId: sql.placeholder('userId'),
+    subjectKey: sql.placeholder('subjectKey'),
+    payloadSealed: sql.placeholder('payloadSealed'),
+    source: sql.placeholder('source'),
+    createdAt: sql.placeholder('createdAt'),
+  }),
 )
 
 /** @returns the new row's number */
 export async function insertEvent(tx: Transaction, event: Omit<EventRow, 'id' | 'readAt'>): Promise<number> {
-  const [row] = await insertion(tx, event)
-  return row!.id
+  return insertion(tx, event)
 }
 
 export async function findEvent(db: Reader, id: number): Promise<EventRow | undefined> {

@@ -2,7 +2,7 @@ import { and, asc, eq, sql } from 'drizzle-orm'
 import type { Reader, Transaction } from '#server/db/database.ts'
 import { blocks, findings, identities, personalKeys, profiles, users } from '#server/db/schema.ts'
 import { hexOf, markOf } from '#server/db/bytes.ts'
-import { param, statement } from '#server/db/statement.ts'
+import { insertStatement, param, statement } from '#server/db/statement.ts'
 
 export type UserRow = typeof users.$inferSelect
 export type IdentityRow = typeof identities.$inferSelect
@@ -71,47 +71,39 @@ export async function findSealedDetails(db: Reader, id: number): Promise<Buffer 
   return row?.sealed ?? null
 }
 
-const userInsertion = statement('user_insert', (db) =>
-  db
-    .insert(users)
-    .values({
-      appId: sql.placeholder('appId'),
-      profileSealed: sql.placeholder('profileSealed'),
-      emailHash: sql.placeholder('emailHash'),
-      createdAt: sql.placeholder('createdAt'),
-    })
-    .returning({ id: users.id }),
+const userInsertion = insertStatement('user_insert', users.id, (db) =>
+  db.insert(users).values({
+    appId: sql.placeholder('appId'),
+    profileSealed: sql.placeholder('profileSealed'),
+    emailHash: sql.placeholder('emailHash'),
+    createdAt: sql.placeholder('createdAt'),
+  }),
 )
 
 export async function insertUser(
   tx: Transaction,
   user: { appId: number; profileSealed: Buffer | null; emailHash: Buffer | null; createdAt: Date },
 ): Promise<number> {
-  const [row] = await userInsertion(tx, user)
-  return row!.id
+  return userInsertion(tx, user)
 }
 
-const identityInsertion = statement('identity_insert', (db) =>
-  db
-    .insert(identities)
-    .values({
-      appId: sql.placeholder('appId'),
-      userId: sql.placeholder('userId'),
-      kind: sql.placeholder('kind'),
-      subjectHash: sql.placeholder('subjectHash'),
-      subjectSealed: sql.placeholder('subjectSealed'),
-      usernameHash: sql.placeholder('usernameHash'),
-      detailsHash: sql.placeholder('detailsHash'),
-      detailsSealed: sql.placeholder('detailsSealed'),
-      publicKey: sql.placeholder('publicKey'),
-      createdAt: sql.placeholder('createdAt'),
-    })
-    .returning({ id: identities.id }),
+const identityInsertion = insertStatement('identity_insert', identities.id, (db) =>
+  db.insert(identities).values({
+    appId: sql.placeholder('appId'),
+    userId: sql.placeholder('userId'),
+    kind: sql.placeholder('kind'),
+    subjectHash: sql.placeholder('subjectHash'),
+    subjectSealed: sql.placeholder('subjectSealed'),
+    usernameHash: sql.placeholder('usernameHash'),
+    detailsHash: sql.placeholder('detailsHash'),
+    detailsSealed: sql.placeholder('detailsSealed'),
+    publicKey: sql.placeholder('publicKey'),
+    createdAt: sql.placeholder('createdAt'),
+  }),
 )
 
 export async function insertIdentity(tx: Transaction, identity: Omit<IdentityRow, 'id'>): Promise<number> {
-  const [row] = await identityInsertion(tx, identity)
-  return row!.id
+  return identityInsertion(tx, identity)
 }
 
 export async function updateIdentity(tx: Transaction, id: number, change: Partial<IdentityRow>): Promise<void> {

@@ -1,7 +1,7 @@
 import { and, asc, eq, gt, gte, inArray, isNull, sql } from 'drizzle-orm'
 import type { Reader, Transaction } from '#server/db/database.ts'
 import { erasedUsers, identities, personalKeys, profiles, signatures, users } from '#server/db/schema.ts'
-import { param, statement } from '#server/db/statement.ts'
+import { changeStatement, param, statement } from '#server/db/statement.ts'
 
 export type KeyRow = typeof personalKeys.$inferSelect
 export type ErasedRow = typeof erasedUsers.$inferSelect
@@ -32,15 +32,12 @@ export async function findKeyOf(db: Reader, userId: number): Promise<KeyRow | un
   return row
 }
 
-const insertion = statement('personal_key_insert', (db) =>
-  db
-    .insert(personalKeys)
-    .values({
-      tag: sql.placeholder('tag'),
-      userId: sql.placeholder('userId'),
-      sealed: sql.placeholder('sealed'),
-    })
-    .returning({ tag: personalKeys.tag }),
+const insertion = changeStatement('personal_key_insert', (db) =>
+  db.insert(personalKeys).values({
+    tag: sql.placeholder('tag'),
+    userId: sql.placeholder('userId'),
+    sealed: sql.placeholder('sealed'),
+  }),
 )
 
 export async function insertKey(tx: Transaction, key: KeyRow): Promise<void> {

@@ -3,7 +3,7 @@ import type { Reader, Transaction } from '#server/db/database.ts'
 import { accessTokens, apps, sessionEvents, sessions, users } from '#server/db/schema.ts'
 import { hexOf, markOf } from '#server/db/bytes.ts'
 import { isSeated, unseated } from '#server/db/seat.ts'
-import { param, statement } from '#server/db/statement.ts'
+import { changeStatement, insertStatement, param, statement } from '#server/db/statement.ts'
 import type { EndReason, SessionRow } from './session.ts'
 
 /** Minutes since the epoch (sessions.activeMinute). */
@@ -97,27 +97,24 @@ export function listSeated(db: Reader, userId: number) {
   return seated(db, { userId })
 }
 
-const insertion = statement('session_insert', (db) =>
-  db
-    .insert(sessions)
-    .values({
-      appId: sql.placeholder('appId'),
-      userId: sql.placeholder('userId'),
-      identityId: sql.placeholder('identityId'),
-      seat: sql.placeholder('seat'),
-      method: sql.placeholder('method'),
-      ip: sql.placeholder('ip'),
-      userAgent: sql.placeholder('userAgent'),
-      device: sql.placeholder('device'),
-      country: sql.placeholder('country'),
-      createdAt: sql.placeholder('createdAt'),
-      lastActiveAt: sql.placeholder('createdAt'),
-      activeMinute: sql.placeholder('activeMinute'),
-      expiresAt: sql.placeholder('expiresAt'),
-      refreshHash: sql.placeholder('refreshHash'),
-      refreshExpiresAt: sql.placeholder('refreshExpiresAt'),
-    })
-    .returning({ id: sessions.id }),
+const insertion = insertStatement('session_insert', sessions.id, (db) =>
+  db.insert(sessions).values({
+    appId: sql.placeholder('appId'),
+    userId: sql.placeholder('userId'),
+    identityId: sql.placeholder('identityId'),
+    seat: sql.placeholder('seat'),
+    method: sql.placeholder('method'),
+    ip: sql.placeholder('ip'),
+    userAgent: sql.placeholder('userAgent'),
+    device: sql.placeholder('device'),
+    country: sql.placeholder('country'),
+    createdAt: sql.placeholder('createdAt'),
+    lastActiveAt: sql.placeholder('createdAt'),
+    activeMinute: sql.placeholder('activeMinute'),
+    expiresAt: sql.placeholder('expiresAt'),
+    refreshHash: sql.placeholder('refreshHash'),
+    refreshExpiresAt: sql.placeholder('refreshExpiresAt'),
+  }),
 )
 
 export type NewSession = Pick<
@@ -139,11 +136,10 @@ export type NewSession = Pick<
 
 /** @returns the new row's number */
 export async function insertSession(tx: Transaction, session: NewSession): Promise<number> {
-  const [row] = await insertion(tx, { ...session, activeMinute: minuteOf(session.createdAt) })
-  return row!.id
+  return insertion(tx, { ...session, activeMinute: minuteOf(session.createdAt) })
 }
 
-const ending = statement('session_end', (db) =>
+const ending = changeStatement('session_end', (db) =>
   db
     .update(sessions)
     .set({
@@ -153,8 +149,7 @@ const ending = statement('session_end', (db) =>
       endedBy: sql.placeholder('by') as unknown as string,
       lastActiveAt: sql.placeholder('lastActiveAt') as unknown as Date,
     })
-    .where(and(eq(sessions.id, param(sessions.id, 'id')), isNull(sessions.endedAt)))
-    .returning({ id: sessions.id }),
+    .where(and(eq(sessions.id, param(sessions.id, 'id')), isNull(sessions.endedAt))),
 )
 
 /** Ends one session; false when it had ended already. */
@@ -163,14 +158,14 @@ export async function endSession(
   session: { id: number; lastActiveAt: Date },
   end: { reason: EndReason; at: Date; by?: string | undefined },
 ): Promise<boolean> {
-  const rows = await ending(tx, {
+  const changed = await ending(tx, {
     id: session.id,
     reason: end.reason,
     at: end.at,
     by: end.by ?? null,
     lastActiveAt: session.lastActiveAt,
   })
-  return rows.length > 0
+  return changed > 0
 }
 
 /** What sessions are chosen by. */
@@ -201,7 +196,7 @@ export const openedBy = (identityId: number): SQL => eq(sessions.identityId, ide
 export const otherThan = (id: number): SQL => ne(sessions.id, id)
 export const withIds = (ids: number[]): SQL => inArray(sessions.id, ids)
 
-const touching = statement('session_touch', (db) =>
+const touching = changeStatement('session_touch', (db) =>
   db
     .update(sessions)
     .set({
@@ -214,8 +209,7 @@ const touching = statement('session_touch', (db) =>
         lt(sessions.lastActiveAt, param(sessions.lastActiveAt, 'at')),
         isNull(sessions.endedAt),
       ),
-    )
-    .returning({ id: sessions.id }),
+    ),
 )
 
 /** Moves lastActiveAt forward, never back. `at` in milliseconds since the epoch. */
@@ -223,7 +217,7 @@ export async function touchSessions(tx: Transaction, touches: { id: number; at: 
   for (const { id, at } of touches) await touching(tx, { id, at: new Date(at), minute: minuteOf(at) })
 }
 
-const extending = statement('access_token_extend', (db) =>
+const extending = changeStatement('access_token_extend', (db) =>
   db
     .update(accessTokens)
     .set({ expiresAt: sql.placeholder('expiresAt') as unknown as Date })
@@ -232,8 +226,7 @@ const extending = statement('access_token_extend', (db) =>
         eq(accessTokens.id, param(accessTokens.id, 'id')),
         lt(accessTokens.expiresAt, param(accessTokens.expiresAt, 'expiresAt')),
       ),
-    )
-    .returning({ id: accessTokens.id }),
+    ),
 )
 
 /** Extends opaque tokens to `at` (milliseconds) plus `ttl` (seconds). */

@@ -1,7 +1,7 @@
 import { and, count, desc, eq, gt, gte, inArray, isNull, lte, ne, or, sql } from 'drizzle-orm'
 import type { Reader, Transaction } from '#server/db/database.ts'
 import { accessTokens, erasedSessions, sessions, signingKeys } from '#server/db/schema.ts'
-import { param, statement } from '#server/db/statement.ts'
+import { insertStatement, param, statement } from '#server/db/statement.ts'
 import { unindexed } from '#server/db/unindexed.ts'
 
 export type SigningKeyRow = typeof signingKeys.$inferSelect
@@ -63,15 +63,12 @@ export async function countIssued(
   return row!
 }
 
-const insertion = statement('access_token_insert', (db) =>
-  db
-    .insert(accessTokens)
-    .values({
-      sessionId: sql.placeholder('sessionId'),
-      tokenHash: sql.placeholder('tokenHash'),
-      expiresAt: sql.placeholder('expiresAt'),
-    })
-    .returning({ id: accessTokens.id }),
+const insertion = insertStatement('access_token_insert', accessTokens.id, (db) =>
+  db.insert(accessTokens).values({
+    sessionId: sql.placeholder('sessionId'),
+    tokenHash: sql.placeholder('tokenHash'),
+    expiresAt: sql.placeholder('expiresAt'),
+  }),
 )
 
 /** @returns the new row's number, which goes into the token */
@@ -79,8 +76,7 @@ export async function insertAccessToken(
   tx: Transaction,
   token: { sessionId: number; tokenHash: Buffer; expiresAt: Date },
 ): Promise<number> {
-  const [row] = await insertion(tx, token)
-  return row!.id
+  return insertion(tx, token)
 }
 
 const lookup = statement('access_token_lookup', (db) =>

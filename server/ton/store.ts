@@ -2,26 +2,22 @@ import { and, eq, gt, isNull, lte, sql } from 'drizzle-orm'
 import type { Reader, Transaction } from '#server/db/database.ts'
 import { nonces } from '#server/db/schema.ts'
 import { hexOf } from '#server/db/bytes.ts'
-import { param, statement } from '#server/db/statement.ts'
+import { changeStatement, insertStatement, param, statement } from '#server/db/statement.ts'
 
-const insertion = statement('nonce_insert', (db) =>
-  db
-    .insert(nonces)
-    .values({
-      appId: sql.placeholder('appId'),
-      seed: sql.placeholder('seed'),
-      address: sql.placeholder('address'),
-      expiresAt: sql.placeholder('expiresAt'),
-    })
-    .returning({ id: nonces.id }),
+const insertion = insertStatement('nonce_insert', nonces.id, (db) =>
+  db.insert(nonces).values({
+    appId: sql.placeholder('appId'),
+    seed: sql.placeholder('seed'),
+    address: sql.placeholder('address'),
+    expiresAt: sql.placeholder('expiresAt'),
+  }),
 )
 
 export async function insertNonce(
   tx: Transaction,
   nonce: { appId: number; seed: Buffer; address: string | null; expiresAt: Date },
 ): Promise<number> {
-  const [row] = await insertion(tx, nonce)
-  return row!.id
+  return insertion(tx, nonce)
 }
 
 const lookup = statement('nonce_lookup', (db) =>
@@ -46,7 +42,7 @@ export async function findNonce(
   return row
 }
 
-const consumption = statement('nonce_consume', (db) =>
+const consumption = changeStatement('nonce_consume', (db) =>
   db
     .update(nonces)
     .set({ usedAt: sql.placeholder('now') as unknown as Date })
@@ -56,14 +52,12 @@ const consumption = statement('nonce_consume', (db) =>
         isNull(nonces.usedAt),
         gt(nonces.expiresAt, param(nonces.expiresAt, 'now')),
       ),
-    )
-    .returning({ id: nonces.id }),
+    ),
 )
 
 /** Uses a nonce once; false when it was used or has expired. */
 export async function consumeNonce(tx: Transaction, id: number, now: Date): Promise<boolean> {
-  const rows = await consumption(tx, { id, now })
-  return rows.length > 0
+  return (await consumption(tx, { id, now })) > 0
 }
 
 export async function deleteExpiredNonces(tx: Transaction, before: Date): Promise<number> {

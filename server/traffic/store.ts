@@ -2,7 +2,7 @@ import { and, desc, eq, gt, gte, inArray, isNotNull, isNull, lt, lte, or, sql, t
 import { byAge, type Place } from '#server/db/byAge.ts'
 import type { Reader, Transaction } from '#server/db/database.ts'
 import { blocks, facts, findings, identities, sessions, trafficRules, tries } from '#server/db/schema.ts'
-import { param, statement } from '#server/db/statement.ts'
+import { changeStatement, param, statement } from '#server/db/statement.ts'
 
 export type BlockRow = typeof blocks.$inferSelect
 export type FindingRow = typeof findings.$inferSelect
@@ -181,7 +181,7 @@ export async function saveRule(tx: Transaction, rule: RuleRow): Promise<void> {
 
 export type TryRow = typeof tries.$inferSelect
 
-const addition = statement('tries_add', (db) =>
+const addition = changeStatement('tries_add', (db) =>
   db
     .insert(tries)
     .values({
