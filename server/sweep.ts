@@ -122,7 +122,7 @@ async function endTimedOut(runtime: Runtime, from: number, now: Date): Promise<{
       ended += await runtime.db.transaction(async (tx) => {
         let count = 0
         for (const { session, end } of over) {
-          if (!(await endSession(tx, session, end))) continue
+          if (!(await endSession(tx, session.id, end))) continue
           await tellAllEnded(runtime, tx, [session], end)
           count++
         }

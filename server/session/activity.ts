@@ -1,4 +1,4 @@
-import type { Database } from '#server/db/database.ts'
+import type { Database, Transaction } from '#server/db/database.ts'
 import { touchSessions, touchTokens } from './store.ts'
 
 /** A touch is written at the latest this long after it happened. */
@@ -17,6 +17,8 @@ export type Activity = {
   touchToken(token: { row: number; expiresAt: Date }, now: Date, ttl: number): Promise<void> | undefined
   /** Milliseconds since the epoch: what is written or, if later, what is noted. */
   lastActiveAt(session: { id: number; lastActiveAt: Date }): number
+  /** Writes a session's last use, if it is only noted, within the transaction that ends it: afterwards it would not be written any more. */
+  writeUse(tx: Transaction, session: { id: number; lastActiveAt: Date }): Promise<void> | undefined
   /** When an opaque token was last used, if this process knows of a use that may not be written yet. */
   tokenUsedAt(tokenId: number): number | undefined
   /** Writes what is due, or everything. */
@@ -104,6 +106,10 @@ export function createActivity(db: Database, onError: (error: unknown) => void):
       return note(tokens, { id: token.row, at, age: ttl * 1000 - left, lifetime: ttl })
     },
     lastActiveAt: (session) => Math.max(session.lastActiveAt.getTime(), sessions.get(session.id)?.at ?? 0),
+    writeUse(tx, session) {
+      const at = activity.lastActiveAt(session)
+      return at > session.lastActiveAt.getTime() ? touchSessions(tx, [{ id: session.id, at }]) : undefined
+    },
     tokenUsedAt: (tokenId) => tokens.get(tokenId)?.at,
     flush(all = false) {
       const next = () => write(all)

@@ -171,14 +171,14 @@ export const sessionsRouter = router({
       const where = sessionsWhere(read, runtime.now(), await asideOf(runtime.db, read, sort))
       const rows = await listSessions(runtime.db, where, {
         sort,
-        after: after && { id: after[0], lastActiveAt: new Date(after[1]), activeMinute: after[2] },
+        after: after && { id: after[0], lastActiveAt: new Date(after[1]), activeSlot: after[2] },
         limit: limit + 1,
       })
       const listed = page(
         rows,
         limit,
         (row) => row,
-        ({ session }) => [session.id, session.lastActiveAt.getTime(), session.activeMinute],
+        ({ session }) => [session.id, session.lastActiveAt.getTime(), session.activeSlot],
       )
       return {
         items: await Promise.all(listed.items.map((row) => showSession(runtime, row))),

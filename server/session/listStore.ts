@@ -19,6 +19,7 @@ import {
 } from 'drizzle-orm'
 import type { Reader } from '#server/db/database.ts'
 import { apps, identities, sessions, users } from '#server/db/schema.ts'
+import { slotOf } from '#server/db/slot.ts'
 import { beginsWith } from '#server/db/text.ts'
 import { unindexed } from '#server/db/unindexed.ts'
 import type { NetworkText } from '#server/http/network.ts'
@@ -49,8 +50,6 @@ export type SessionFilter = {
 
 export type SessionSort = 'createdAt' | '-createdAt' | 'lastActiveAt' | '-lastActiveAt'
 
-const minute = (at: Date) => Math.floor(at.getTime() / 60_000)
-
 /** Members of a filter whose index is passed over: they are looked at in what another index, or the list's own order, brings. */
 type Aside = ReadonlySet<Narrowing>
 type Narrowing = 'appId' | 'device' | 'country' | 'method' | 'reason' | 'ip'
@@ -78,10 +77,10 @@ export function sessionsWhere(filter: SessionFilter, now: Date, aside: Aside = n
     filter.endedFrom ? gte(sessions.endedAt, filter.endedFrom) : undefined,
     filter.endedTo ? lte(sessions.endedAt, filter.endedTo) : undefined,
     filter.activeFrom
-      ? and(gte(sessions.activeMinute, minute(filter.activeFrom)), gte(sessions.lastActiveAt, filter.activeFrom))
+      ? and(gte(sessions.activeSlot, slotOf(filter.activeFrom)), gte(sessions.lastActiveAt, filter.activeFrom))
       : undefined,
     filter.activeTo
-      ? and(lte(sessions.activeMinute, minute(filter.activeTo)), lte(sessions.lastActiveAt, filter.activeTo))
+      ? and(lte(sessions.activeSlot, slotOf(filter.activeTo)), lte(sessions.lastActiveAt, filter.activeTo))
       : undefined,
   )
 }
@@ -140,9 +139,9 @@ const from = (ip: SQLWrapper, { whole, beginnings }: NetworkText): SQL =>
   or(whole.length > 0 ? inArray(ip, whole) : undefined, ...beginnings.map((beginning) => beginsWith(ip, beginning)))!
 
 /** Where a page begins: the sort values of the last row before it. */
-export type SessionPosition = { id: number; lastActiveAt: Date; activeMinute: number }
+export type SessionPosition = { id: number; lastActiveAt: Date; activeSlot: number }
 
-/** A page of sessions, each with what names its app and its user. Ordered by creation through the key, by activity through its minute. */
+/** A page of sessions, each with what names its app and its user. Ordered by creation through the key, by activity through its slot. */
 export function listSessions(
   db: Reader,
   where: SQL | undefined,
@@ -152,7 +151,7 @@ export function listSessions(
   const direction = down ? desc : asc
   const byActivity = page.sort.endsWith('lastActiveAt')
   const order = byActivity
-    ? [direction(sessions.activeMinute), direction(sessions.lastActiveAt), direction(sessions.id)]
+    ? [direction(sessions.activeSlot), direction(sessions.lastActiveAt), direction(sessions.id)]
     : [direction(sessions.id)]
   return db
     .select({
@@ -176,7 +175,7 @@ function beyond(after: SessionPosition, byActivity: boolean, down: boolean): SQL
   const than = down ? sql`<` : sql`>`
   if (!byActivity) return sql`${sessions.id} ${than} ${after.id}`
   const at = sql.param(after.lastActiveAt, sessions.lastActiveAt)
-  return sql`(${sessions.activeMinute}, ${sessions.lastActiveAt}, ${sessions.id}) ${than} (${after.activeMinute}, ${at}, ${after.id})`
+  return sql`(${sessions.activeSlot}, ${sessions.lastActiveAt}, ${sessions.id}) ${than} (${after.activeSlot}, ${at}, ${after.id})`
 }
 
 export async function findListedSession(db: Reader, id: number): Promise<ListedSession | undefined> {

@@ -32,7 +32,8 @@ export async function openSession(
   await tx.lock(`sessions of user ${input.userId}`)
 
   const end = async (session: Awaited<ReturnType<typeof listSeated>>[number], ending: Ending) => {
-    await endSession(tx, { id: session.id, lastActiveAt: lastActive(runtime, session) }, ending)
+    await runtime.activity.writeUse(tx, session)
+    await endSession(tx, session.id, ending)
     await tellEnded(runtime, tx, app, session, ending)
   }
   const living = []
@@ -77,7 +78,7 @@ export async function openSession(
     ...row,
     id,
     lastActiveAt: now,
-    activeMinute: 0,
+    activeSlot: 0,
     endedAt: null,
     endReason: null,
     endedBy: null,

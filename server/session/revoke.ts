@@ -21,8 +21,8 @@ export async function revokeSession(
     const session = await findSessionRow(tx, id)
     await also?.(tx)
     if (!session) return false
-    const lastActiveAt = new Date(runtime.activity.lastActiveAt(session))
-    if (!(await endSession(tx, { id, lastActiveAt }, { ...end, at }))) return false
+    await runtime.activity.writeUse(tx, session)
+    if (!(await endSession(tx, id, { ...end, at }))) return false
     await tellAllEnded(runtime, tx, [session], { reason: end.reason, at })
     return true
   })

@@ -3,11 +3,9 @@ import type { Reader, Transaction } from '#server/db/database.ts'
 import { accessTokens, apps, sessionEvents, sessions, users } from '#server/db/schema.ts'
 import { hexOf, markOf } from '#server/db/bytes.ts'
 import { isSeated, unseated } from '#server/db/seat.ts'
+import { slotOf } from '#server/db/slot.ts'
 import { changeStatement, insertStatement, param, statement } from '#server/db/statement.ts'
 import type { EndReason, SessionRow } from './session.ts'
-
-/** Minutes since the epoch (sessions.activeMinute). */
-export const minuteOf = (at: Date | number) => Math.floor(Number(at) / 60_000)
 
 const checked = {
   session: {
@@ -110,7 +108,7 @@ const insertion = insertStatement('session_insert', sessions.id, (db) =>
     country: sql.placeholder('country'),
     createdAt: sql.placeholder('createdAt'),
     lastActiveAt: sql.placeholder('createdAt'),
-    activeMinute: sql.placeholder('activeMinute'),
+    activeSlot: sql.placeholder('activeSlot'),
     expiresAt: sql.placeholder('expiresAt'),
     refreshHash: sql.placeholder('refreshHash'),
     refreshExpiresAt: sql.placeholder('refreshExpiresAt'),
@@ -136,7 +134,7 @@ export type NewSession = Pick<
 
 /** @returns the new row's number */
 export async function insertSession(tx: Transaction, session: NewSession): Promise<number> {
-  return insertion(tx, { ...session, activeMinute: minuteOf(session.createdAt) })
+  return insertion(tx, { ...session, activeSlot: slotOf(session.createdAt) })
 }
 
 const ending = changeStatement('session_end', (db) =>
@@ -147,7 +145,6 @@ const ending = changeStatement('session_end', (db) =>
       endedAt: sql.placeholder('at') as unknown as Date,
       endReason: sql.placeholder('reason') as unknown as string,
       endedBy: sql.placeholder('by') as unknown as string,
-      lastActiveAt: sql.placeholder('lastActiveAt') as unknown as Date,
     })
     .where(and(eq(sessions.id, param(sessions.id, 'id')), isNull(sessions.endedAt))),
 )
@@ -155,17 +152,10 @@ const ending = changeStatement('session_end', (db) =>
 /** Ends one session; false when it had ended already. */
 export async function endSession(
   tx: Transaction,
-  session: { id: number; lastActiveAt: Date },
+  id: number,
   end: { reason: EndReason; at: Date; by?: string | undefined },
 ): Promise<boolean> {
-  const changed = await ending(tx, {
-    id: session.id,
-    reason: end.reason,
-    at: end.at,
-    by: end.by ?? null,
-    lastActiveAt: session.lastActiveAt,
-  })
-  return changed > 0
+  return (await ending(tx, { id, reason: end.reason, at: end.at, by: end.by ?? null })) > 0
 }
 
 /** What sessions are chosen by. */
@@ -201,7 +191,7 @@ const touching = changeStatement('session_touch', (db) =>
     .update(sessions)
     .set({
       lastActiveAt: sql.placeholder('at') as unknown as Date,
-      activeMinute: sql.placeholder('minute') as unknown as number,
+      activeSlot: sql.placeholder('slot') as unknown as number,
     })
     .where(
       and(
@@ -214,7 +204,7 @@ const touching = changeStatement('session_touch', (db) =>
 
 /** Moves lastActiveAt forward, never back. `at` in milliseconds since the epoch. */
 export async function touchSessions(tx: Transaction, touches: { id: number; at: number }[]): Promise<void> {
-  for (const { id, at } of touches) await touching(tx, { id, at: new Date(at), minute: minuteOf(at) })
+  for (const { id, at } of touches) await touching(tx, { id, at: new Date(at), slot: slotOf(at) })
 }
 
 const extending = changeStatement('access_token_extend', (db) =>

@@ -50,7 +50,7 @@ export async function runCanary(runtime: Runtime): Promise<number | undefined> {
     await verifyAccess(runtime, accessToken)
     const began = performance.now()
     // Not by the use case, which would count it among people's logouts and tell apps of it.
-    await db.transaction((tx) => endSession(tx, session, { reason: 'logout', at: runtime.now() }))
+    await db.transaction((tx) => endSession(tx, session.id, { reason: 'logout', at: runtime.now() }))
     for (;;) {
       if (await isRefused(runtime, accessToken)) break
       if (performance.now() - began > PATIENCE_MS) break

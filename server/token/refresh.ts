@@ -42,7 +42,7 @@ export async function refresh(runtime: Runtime, refreshToken: string, only?: App
       ? await rotate(tx, session, presented, app, now)
       : keep(session, presented)
     if (next === 'reused') {
-      await endSession(tx, session, { reason: 'refresh_reuse', at: now })
+      await endSession(tx, session.id, { reason: 'refresh_reuse', at: now })
       await insertEvent(tx, { sessionId: session.id, at: now, kind: 'refresh_reused' })
       await tellEnded(runtime, tx, app, session, { reason: 'refresh_reuse', at: now })
       return undefined

@@ -1,6 +1,7 @@
 import { and, count, desc, eq, gt, gte, inArray, isNull, lte, ne, or, sql } from 'drizzle-orm'
 import type { Reader, Transaction } from '#server/db/database.ts'
 import { accessTokens, erasedSessions, sessions, signingKeys } from '#server/db/schema.ts'
+import { slotOf } from '#server/db/slot.ts'
 import { insertStatement, param, statement } from '#server/db/statement.ts'
 import { unindexed } from '#server/db/unindexed.ts'
 
@@ -47,7 +48,7 @@ export async function countIssued(
     .from(sessions)
     .where(
       and(
-        gte(sessions.activeMinute, Math.floor(issued.from.getTime() / 60_000)),
+        gte(sessions.activeSlot, slotOf(issued.from)),
         inArray(unindexed(sessions.appId), issued.appIds),
         isNull(sessions.endedAt),
         gt(sessions.expiresAt, issued.now),

@@ -234,6 +234,10 @@ test('sessions from before either was noted are listed after the upgrade, as unk
   expect(await count('device=unknown&country=unknown')).toBe(4)
   expect(await count('device=unknown&status=active')).toBe(2)
   expect(await count('device=ios')).toBe(0)
+  // Their last use is found again too: it was noted by the minute then.
+  const moment = '2026-06-01T11:00:00.000Z'
+  expect(await count(`sort=-lastActiveAt&activeFrom=${moment}&activeTo=${moment}`)).toBe(4)
+  expect(await count('activeFrom=2026-06-01T11:00:00.001Z')).toBe(0)
   const { body } = await call(server, 'GET', '/api/v1/sessions', { token })
   expect(body['items']).toMatchObject(Array(4).fill({ device: iphone, deviceKind: 'unknown', country: null }))
   const rows = await server.runtime.db.select({ id: sessions.id, seat: sessions.seat }).from(sessions)
