@@ -9,15 +9,8 @@ import { recordAudit } from '#server/operator/audit.ts'
 import { assertSees, type Operator } from '#server/operator/operator.ts'
 import type { Runtime } from '#server/runtime.ts'
 import { explainEnd } from './ended.ts'
-import {
-  asideOf,
-  countSessions,
-  findListedSession,
-  listSessions,
-  sessionsWhere,
-  type ListedSession,
-  type SessionFilter,
-} from './listStore.ts'
+import { selectionOf, type SessionFilter } from './filterStore.ts'
+import { countSessions, findListedSession, listSessions, type ListedSession } from './listStore.ts'
 import { revokeMany, revokeSession } from './revoke.ts'
 import { addressText } from '#server/http/network.ts'
 import { describeAgent } from '#server/origin/agent.ts'
@@ -168,11 +161,12 @@ export const sessionsRouter = router({
       const { limit, cursor, sort, ...filter } = input
       const after = readCursor(position, cursor)
       const read = await readFilter(runtime, ctx.operator, filter)
-      const where = sessionsWhere(read, runtime.now(), await asideOf(runtime.db, read, sort))
+      const { where, alongOrder } = await selectionOf(runtime.db, read, runtime.now(), sort)
       const rows = await listSessions(runtime.db, where, {
         sort,
         after: after && { id: after[0], lastActiveAt: new Date(after[1]), activeSlot: after[2] },
         limit: limit + 1,
+        alongOrder,
       })
       const listed = page(
         rows,
@@ -192,7 +186,7 @@ export const sessionsRouter = router({
     .output(z.object({ count: z.number(), users: z.number(), capped: z.boolean() }))
     .query(async ({ ctx, input }) => {
       const filter = await readFilter(ctx.runtime, ctx.operator, input)
-      const where = sessionsWhere(filter, ctx.runtime.now(), await asideOf(ctx.runtime.db, filter))
+      const { where } = await selectionOf(ctx.runtime.db, filter, ctx.runtime.now())
       const { count, users } = await countSessions(ctx.runtime.db, where, MOST_COUNTED)
       return { count, users, capped: count >= MOST_COUNTED }
     }),
@@ -287,7 +281,7 @@ export const sessionsRouter = router({
         status: 'active',
       }
       const chosen = input.ids?.map((text) => runtime.vault.ids.parse('ses', text) ?? -1)
-      const where = sessionsWhere(filter, now, await asideOf(runtime.db, filter))
+      const { where } = await selectionOf(runtime.db, filter, now)
       if (input.expectedCount !== undefined) {
         const { count } = await countSessions(runtime.db, where, Math.max(MOST_COUNTED, input.expectedCount * 2))
         const moved = Math.abs(count - input.expectedCount)

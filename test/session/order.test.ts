@@ -38,13 +38,17 @@ test('by last activity sessions stand in the order of their uses, to the millise
   const age = new Map(created.map(({ id }, at) => [id, at]))
   const wanted = created.map(key).sort((a, b) => a[0] - b[0] || age.get(a[1])! - age.get(b[1])!)
   expect(wanted.slice(-3).map(([, id]) => age.get(id))).toEqual([5, 0, 3])
-  for (const [sort, ids] of [
-    ['lastActiveAt', wanted.map(([, id]) => id)],
-    ['-lastActiveAt', wanted.map(([, id]) => id).reverse()],
+  const oldestFirst = wanted.map(([, id]) => id)
+  for (const [query, ids] of [
+    ['sort=lastActiveAt', oldestFirst],
+    ['sort=-lastActiveAt', oldestFirst.toReversed()],
+    ['sort=lastActiveAt&status=active', oldestFirst],
+    ['sort=-lastActiveAt&status=active', oldestFirst.toReversed()],
+    ['sort=-lastActiveAt&status=ended', []],
   ] as const) {
     const seen: string[] = []
     for (let cursor = ''; ;) {
-      const page = await list(`sort=${sort}&limit=3${cursor}`)
+      const page = await list(`${query}&limit=3${cursor}`)
       seen.push(...page.items.map(({ id }) => id))
       if (page.nextCursor === null) break
       cursor = `&cursor=${page.nextCursor}`

@@ -53,7 +53,14 @@ export const sessions = table(
     index('sessions_created').on(session.createdAt),
     index('sessions_ended').on(session.endedAt).where(isNotNull(session.endedAt)),
     // What lists are narrowed to stands beside the order they are read in: what does not fit is passed over without a look at its row.
-    index('sessions_active').on(session.activeSlot, session.appId, session.method, session.device, session.country),
+    index('sessions_active').on(
+      session.activeSlot,
+      session.appId,
+      session.method,
+      session.device,
+      session.country,
+      session.ip,
+    ),
     index('sessions_reason').on(session.endReason, session.id).where(isNotNull(session.endReason)),
   ],
 )
