@@ -41,28 +41,35 @@ export const sessions = table(
     refreshedAt: instant(),
     refreshSuccessorSealed: bytes(),
   },
-  (session) => [
-    uniqueIndex('sessions_seat').on(session.userId, session.seat),
-    index('sessions_live').on(session.id).where(isNull(session.endedAt)),
-    index('sessions_app').on(session.appId, session.id),
-    index('sessions_ip').on(session.ip, session.id),
-    // Few values, each followed by the row's number: a login writes at the end of one of them, and a list is read in its order.
-    index('sessions_device').on(session.device, session.id),
-    index('sessions_country').on(session.country, session.id),
-    index('sessions_method').on(session.method, session.id),
-    index('sessions_created').on(session.createdAt),
-    index('sessions_ended').on(session.endedAt).where(isNotNull(session.endedAt)),
-    // What lists are narrowed to stands beside the order they are read in: what does not fit is passed over without a look at its row.
-    index('sessions_active').on(
+  (session) => {
+    const byActivity = [
       session.activeSlot,
       session.appId,
       session.method,
       session.device,
       session.country,
       session.ip,
-    ),
-    index('sessions_reason').on(session.endReason, session.id).where(isNotNull(session.endReason)),
-  ],
+    ] as const
+    return [
+      uniqueIndex('sessions_seat').on(session.userId, session.seat),
+      index('sessions_live').on(session.id).where(isNull(session.endedAt)),
+      index('sessions_app').on(session.appId, session.id),
+      index('sessions_ip').on(session.ip, session.id),
+      // Few values, each followed by the row's number: a login writes at the end of one of them, and a list is read in its order.
+      index('sessions_device').on(session.device, session.id),
+      index('sessions_country').on(session.country, session.id),
+      index('sessions_method').on(session.method, session.id),
+      index('sessions_created').on(session.createdAt),
+      index('sessions_ended').on(session.endedAt).where(isNotNull(session.endedAt)),
+      // What lists are narrowed to stands beside the order they are read in: what does not fit is passed over without a look at its row. Live ones once more by
+      // themselves: those that are idle the longest lie behind all that ended in a month.
+      index('sessions_active').on(...byActivity),
+      index('sessions_live_active')
+        .on(...byActivity)
+        .where(isNull(session.endedAt)),
+      index('sessions_reason').on(session.endReason, session.id).where(isNotNull(session.endReason)),
+    ]
+  },
 )
 
 /** What happened to a session between its login and its end. */
