@@ -1,11 +1,12 @@
 /**
- * What `npm test` runs: every check, one after another or two at a time, without stopping at a failure. Each check counts as one test, a
- * vitest project as its tests. The figures go to test/.results/summary.json, and the last line is their sum.
+ * What `npm test` runs: every check and every test, without stopping at a failure. Tests wait for a disk, a server or a browser a fifth of their time; the checks
+ * run beside them in what that leaves. Each check counts as one test, a vitest project as its tests. The figures go to test/.results/summary.json, and the last line is their sum.
  *
  * `node test/run.ts types lint` runs some; `npm test -- --project sqlite` hands its arguments to vitest alone.
  */
 import { spawn } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { constants, setPriority } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -40,26 +41,36 @@ rmSync(results, { recursive: true, force: true })
 mkdirSync(results, { recursive: true })
 const started = performance.now()
 const done: Result[] = []
-if (someChecks || args.length === 0) await runChecks(someChecks ? args : names)
-if (!someChecks) done.push(await runVitest(args))
+if (someChecks) await runChecks(args, 2)
+else if (args.length > 0) done.push(await runVitest(args))
+else await runAll()
 finish()
 
-/** Two at a time, for two cores. The console's types and the linter's view of it come out of its build, so that goes first. */
-async function runChecks(wanted: string[]): Promise<void> {
+/** The console's types, the linter's view of it and the browser's tests come out of its build, so that goes first. */
+async function runAll(): Promise<void> {
+  const others = names.filter((name) => name !== 'console')
+  if (names.includes('console')) done.push(await runCheck('console'))
+  const tests = runVitest([])
+  await Promise.all([tests, runChecks(others, 1, constants.priority.PRIORITY_LOW)])
+  done.push(await tests)
+}
+
+/** So many at a time, the console's build before all others. */
+async function runChecks(wanted: string[], atOnce: number, priority?: number): Promise<void> {
   const waiting = [...wanted]
   if (waiting.includes('console')) {
     waiting.splice(waiting.indexOf('console'), 1)
     done.push(await runCheck('console'))
   }
   const worker = async () => {
-    for (let name = waiting.shift(); name; name = waiting.shift()) done.push(await runCheck(name))
+    for (let name = waiting.shift(); name; name = waiting.shift()) done.push(await runCheck(name, priority))
   }
-  await Promise.all([worker(), worker()])
+  await Promise.all(Array.from({ length: atOnce }, worker))
 }
 
-async function runCheck(step: string): Promise<Result> {
+async function runCheck(step: string, priority?: number): Promise<Result> {
   const { command, cwd } = checks[step]!
-  const { code, output, seconds } = await execute(command, cwd)
+  const { code, output, seconds } = await execute(command, { cwd, priority })
   const ok = code === 0
   console.log(`${ok ? '✓' : '✗'} ${step} (${seconds.toFixed(1)} s)${ok ? '' : `\n${output.trimEnd()}`}`)
   return { step, seconds, passed: ok ? 1 : 0, failed: ok ? 0 : 1, skipped: 0 }
@@ -77,8 +88,7 @@ async function runVitest(more: string[]): Promise<Result> {
       `--outputFile.json=${report}`,
       ...more,
     ],
-    undefined,
-    true,
+    { show: true },
   )
   const counts = countTests()
   // An error outside any test, or a report that was never written, is a failure too.
@@ -119,8 +129,7 @@ function finish(): void {
 
 function execute(
   command: string[],
-  cwd = '.',
-  show = false,
+  { cwd = '.', show = false, priority }: { cwd?: string | undefined; show?: boolean; priority?: number | undefined },
 ): Promise<{ code: number | null; output: string; seconds: number }> {
   return new Promise((resolve) => {
     const begun = performance.now()
@@ -130,6 +139,7 @@ function execute(
       stdio: ['ignore', show ? 'inherit' : 'pipe', show ? 'inherit' : 'pipe'],
       env: { ...process.env, PATH: join(root, 'node_modules/.bin') + delimiter + process.env['PATH'] },
     })
+    if (priority !== undefined && child.pid !== undefined) setPriority(child.pid, priority)
     let output = ''
     const take = (chunk: Buffer) => void (output += chunk.toString())
     child.stdout?.on('data', take)
