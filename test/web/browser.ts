@@ -107,8 +107,11 @@ export async function drawn(page: Page): Promise<void> {
 /** Brings what moves or fades to its end, and what begins because of that: where a colour is inherited, one transition's end is the next one's start. */
 export const still = (page: Page): Promise<void> =>
   page.evaluate(() => {
-    const moving = () =>
-      document.getAnimations().filter((animation) => animation.effect?.getComputedTiming().endTime !== Infinity)
+    const moving = () => {
+      // What depends on the size of a container gets its style, and so its transitions, with the layout only.
+      document.body.getBoundingClientRect()
+      return document.getAnimations().filter((animation) => animation.effect?.getComputedTiming().endTime !== Infinity)
+    }
     for (let rounds = 0, all = moving(); all.length > 0 && rounds < 50; rounds++, all = moving())
       for (const animation of all) animation.finish()
   })
