@@ -72,6 +72,7 @@ export function changeStatement(name: string, build: (db: Transaction) => Prepar
   return (tx: Transaction, values: Values): number | PromiseLike<number> => runOn(tx)(values)
 }
 
+/** What `prepare` makes of a connection, made at its first use there. */
 function onceAConnection<Answer>(prepare: (db: Transaction) => Run<Answer>): (db: Reader) => Run<Answer> {
   const prepared = new WeakMap<object, Run<Answer>>()
   return (db) => {

@@ -9,10 +9,10 @@ import {
   isNull,
   lte,
   or,
+  sql,
   type Column,
   type SQL,
   type SQLWrapper,
-  sql,
 } from 'drizzle-orm'
 import type { Reader } from '#server/db/database.ts'
 import { sessions } from '#server/db/schema.ts'
